@@ -1,0 +1,1 @@
+"""Broadcasts in live rooms: scheduled, live, ended."""

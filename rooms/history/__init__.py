@@ -1,0 +1,1 @@
+"""What was said in a room, page by page, from Postgres."""

@@ -1,0 +1,66 @@
+-- What was said, and the two tables that keep writing honest: outbox and dead letters.
+
+CREATE TABLE messages (
+    room_id           bigint NOT NULL,
+    id                uuid NOT NULL,
+    broadcast_id      bigint,
+    member_id         bigint REFERENCES members,
+    guest_id          text REFERENCES guests,
+    author            text GENERATED ALWAYS AS (coalesce('m' || member_id::text, guest_id)) STORED,
+    author_name       text NOT NULL,
+    author_rank       smallint NOT NULL,
+    client_message_id text NOT NULL,
+    text              text NOT NULL,
+    reply_to          uuid,
+    is_question       boolean NOT NULL DEFAULT false,
+    state             text NOT NULL DEFAULT 'visible'
+                      CHECK (state IN ('visible', 'held', 'rejected', 'hidden', 'deleted')),
+    epoch             bigint,
+    "offset"          bigint,
+    edited_at         timestamptz,
+    edited_offset     bigint,
+    at                timestamptz NOT NULL,
+    hidden_by_purge   boolean NOT NULL DEFAULT false,
+    tokens            tsvector,
+    PRIMARY KEY (room_id, id),
+    UNIQUE (room_id, author, client_message_id),
+    CHECK (num_nonnulls(member_id, guest_id) = 1),
+    CHECK ((epoch IS NULL) = ("offset" IS NULL)),
+    CHECK (state IN ('held', 'rejected') OR "offset" IS NOT NULL)
+);
+COMMENT ON COLUMN messages."offset" IS 'The place in the room; a held message has none until it is approved.';
+COMMENT ON COLUMN messages.state IS 'hidden: by a moderator; deleted: by the author; the text of a deleted message is emptied.';
+CREATE INDEX messages_order ON messages (room_id, epoch, "offset");
+CREATE INDEX messages_author ON messages (author, at);
+
+CREATE TABLE reactions (
+    room_id    bigint NOT NULL,
+    message_id uuid NOT NULL,
+    viewer     text NOT NULL,
+    kind       text NOT NULL,
+    at         timestamptz NOT NULL,
+    PRIMARY KEY (room_id, message_id, viewer, kind)
+);
+
+CREATE TABLE outbox (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text NOT NULL,
+    payload    bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    tries      integer NOT NULL DEFAULT 0,
+    last_error text
+);
+COMMENT ON TABLE outbox IS 'Written with the change it announces; published at once after the commit, swept when that failed.';
+
+CREATE TABLE dead_letters (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition smallint NOT NULL,
+    entry_id  text NOT NULL,
+    channel   text NOT NULL,
+    payload   bytea NOT NULL,
+    private   bytea NOT NULL,
+    error     text NOT NULL,
+    at        timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (partition, entry_id)
+);
+COMMENT ON TABLE dead_letters IS 'Entries of the persistence log that could not be applied, with the error.';

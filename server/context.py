@@ -1,0 +1,57 @@
+"""What every action is given: the resources of this process, and who asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from server.broker import Broker
+    from server.database import Database
+    from server.settings import Settings
+
+T = TypeVar("T")
+Clock = Callable[[], int]
+"""Unix time in ms; tests give one that they turn themselves."""
+
+
+def system_clock() -> int:
+    """Give the time of this machine in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is behind a request or connection. `id` is None for a nameless reader."""
+
+    id: str | None = None
+    name: str = ""
+    rank: int = 0
+    """Only compared by the engine; `moderation.rules.Rank` names the steps."""
+    version: int = 0
+    """The session version; a token with a smaller one is void."""
+    address: str = ""
+    """The client's address, after trusted proxies."""
+    language: str = "en"
+
+
+@dataclass(slots=True)
+class Context:
+    """The resources of one process, made once by the lifespan and passed to every action."""
+
+    settings: Settings
+    db: Database
+    redis: Redis
+    broker: Broker
+    clock: Clock = system_clock
+    _parts: dict[type, Any] = field(default_factory=dict)
+
+    def of(self, part: type[T]) -> T:
+        """Give this process's one `part` (a cache of some package), made as `part(context)`."""
+        if part not in self._parts:
+            self._parts[part] = cast(Any, part)(self)
+        return cast(T, self._parts[part])
