@@ -2,5 +2,5 @@
 
 It knows gates, not reasons: denied until, minimum rank, cooldown, rate, backlog.
 May import: nothing of the other packages.
-Start with `protocol` (the wire), then `hub` (fan-out in a process) and `broker` (between processes).
+Start with `protocol` (the wire), then `hub` (fan-out) and `broker` (between processes).
 """
