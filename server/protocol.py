@@ -1,0 +1,270 @@
+"""The wire, without I/O: commands in; replies, pushes and passing events out, in two encodings."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Any, Final
+
+import msgpack
+import orjson
+
+from server.errors import Refused
+from server.item import Item, json_of
+
+VERSION: Final = 1
+MAX_INTEGER: Final = 2**53
+MAX_NAME: Final = 64
+"""Characters of a command's name."""
+
+
+class Encoding(Enum):
+    """How one connection writes the same schema; the value is its subprotocol."""
+
+    JSON = "hiroba.v1.json"
+    MSGPACK = "hiroba.v1.msgpack"
+
+
+class CloseCode(IntEnum):
+    """Why a connection ends: up to 4499 the client comes back, from 4500 it stays away."""
+
+    DRAINING = 4001
+    SLOW = 4002
+    POSITION_LOST = 4003
+    NO_PONG = 4004
+    TOKEN_EXPIRED = 4005
+    RATE = 4006
+    BAD_TOKEN = 4501
+    MALFORMED = 4502
+    NO_CONNECT = 4503
+    CONNECTION_LIMIT = 4504
+    DENIED = 4505
+    VERSION = 4506
+    FORBIDDEN = 4507
+    SESSION_REVOKED = 4508
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a client asks for; the reply carries the same id."""
+
+    id: int
+    name: str
+    args: dict[str, Any]
+
+
+class BadCommand(Refused):
+    """What came is not a command; `id` is None when not even a reply can be addressed."""
+
+    def __init__(self, code: str, message: str, id: int | None = None) -> None:
+        """Keep the word, the sentence and the id, where it could be read."""
+        super().__init__(code, message)
+        self.id = id
+
+
+class Items:
+    """Publications inside a reply, joined as they are instead of being encoded again."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items = items
+
+
+class _Flaw:
+    """Stands in a decoded tree for what neither encoding may carry."""
+
+    __slots__ = ("problem",)
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+
+_REPEATED = _Flaw("a key stands twice in one object")
+_NO_TEXT_KEY = _Flaw("keys are text")
+
+
+def decode(
+    data: bytes, encoding: Encoding, *, max_size: int = 8192, max_nesting: int = 8
+) -> Command:
+    """Read one message; BadCommand (`malformed`, `too_large`) when it is not a command."""
+    if len(data) > max_size:
+        raise BadCommand("too_large", f"a message has at most {max_size} bytes")
+    tree = _read_json(data) if encoding is Encoding.JSON else _read_msgpack(data)
+    if type(tree) is not dict:
+        raise BadCommand("malformed", tree.problem if type(tree) is _Flaw else "not an object")
+    id = tree.get("id")
+    if type(id) is not int or not 0 <= id <= MAX_INTEGER:
+        raise BadCommand("malformed", "id is a whole number")
+    problem = _problem(tree, max_nesting)
+    name, args = tree.get("cmd"), tree.get("args", {})
+    if problem is None and (type(name) is not str or not 1 <= len(name) <= MAX_NAME):
+        problem = f"cmd is a text of 1 to {MAX_NAME} characters"
+    if problem is None and type(args) is not dict:
+        problem = "args is an object"
+    if problem is not None:
+        raise BadCommand("malformed", problem, id)
+    return Command(id, name, args)  # type: ignore[arg-type]
+
+
+def reply(encoding: Encoding, id: int, ok: Mapping[str, Any]) -> bytes:
+    """Give the answer to a command that succeeded; `ok` may hold `Items` in its objects."""
+    return encode(encoding, {"id": id, "ok": ok})
+
+
+def refusal(encoding: Encoding, id: int, refused: Refused) -> bytes:
+    """Give the answer to a command that is refused, with its stable word."""
+    return encode(encoding, {"id": id, "error": refused.as_wire()})
+
+
+def encode(encoding: Encoding, value: Mapping[str, Any]) -> bytes:
+    """Give an object in one encoding; publications in it are joined, not encoded again."""
+    if encoding is Encoding.JSON:
+        return orjson.dumps(value, default=_fragment)
+    return _pack(value)
+
+
+def push(
+    encoding: Encoding,
+    channel: str,
+    epoch: int,
+    covers: tuple[int, int],
+    items: Sequence[Item],
+    *,
+    of: int | None = None,
+    why: str = "",
+) -> bytes:
+    """Give a push that covers the offsets first to last; `of` and `why` when some were left out."""
+    if encoding is Encoding.JSON:
+        more = b"" if of is None else b',"of":%d,"why":%b' % (of, orjson.dumps(why))
+        name = orjson.dumps(channel)
+        return b'{"ch":%b,"epoch":%d,"from":%d,"to":%d,"pubs":%b%b}' % (
+            *(name, epoch, *covers),
+            *(_json_items(items), more),
+        )
+    parts = [
+        *(b"\x85" if of is None else b"\x87", b"\xa2ch", _packb(channel)),
+        *(b"\xa5epoch", _packb(epoch), b"\xa4from", _packb(covers[0])),
+        *(b"\xa2to", _packb(covers[1]), b"\xa4pubs", _packed_items(items)),
+    ]
+    if of is not None:
+        parts += (b"\xa2of", _packb(of), b"\xa3why", _packb(why))
+    return b"".join(parts)
+
+
+def passing(encoding: Encoding, channel: str, bodies: Sequence[bytes]) -> bytes:
+    """Give what happens now and has no place; `bodies` are msgpack."""
+    if encoding is Encoding.JSON:
+        joined = b",".join(map(json_of, bodies))
+        return b'{"ch":%b,"now":[%b]}' % (orjson.dumps(channel), joined)
+    head = b"\x82\xa2ch" + _packb(channel) + b"\xa3now" + _array(len(bodies))
+    return head + b"".join(bodies)
+
+
+def _read_json(data: bytes) -> Any:
+    try:
+        return _DECODER.decode(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise BadCommand("malformed", f"not JSON: {error}") from None
+
+
+def _read_msgpack(data: bytes) -> Any:
+    try:
+        return msgpack.unpackb(
+            data,
+            strict_map_key=False,
+            # JSON can write a lone surrogate too; both reach the one validator.
+            unicode_errors="surrogatepass",
+            object_pairs_hook=_object,
+        )
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise BadCommand("malformed", f"not msgpack: {error}") from None
+
+
+def _object(pairs: list[tuple[Any, Any]]) -> dict[str, Any] | _Flaw:
+    if not all(type(key) is str for key, _ in pairs):
+        return _NO_TEXT_KEY
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _REPEATED
+
+
+def _integer(text: str) -> int:
+    # Python spends quadratic time on long digits, and refuses more than 4,300.
+    return int(text) if len(text) <= 20 else MAX_INTEGER + 1
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
+
+
+def _problem(value: Any, levels: int) -> str | None:
+    """Tell what neither encoding may carry; `levels` of nesting are left."""
+    kind = type(value)
+    if kind is str:
+        return None if value.isascii() or _is_unicode(value) else "a lone surrogate is not text"
+    if kind is int:
+        return None if -MAX_INTEGER <= value <= MAX_INTEGER else "an integer beyond 2^53"
+    if kind is float:
+        return None if math.isfinite(value) else "a number that is not finite"
+    if kind is bool or value is None:
+        return None
+    if kind is dict or kind is list:
+        if not levels:
+            return "nested too deep"
+        inner = value if kind is list else (*value, *value.values())
+        return next(filter(None, (_problem(each, levels - 1) for each in inner)), None)
+    return str(value.problem) if kind is _Flaw else "a type that JSON lacks"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _fragment(value: Any) -> orjson.Fragment:
+    if isinstance(value, Items):
+        return orjson.Fragment(_json_items(value.items))
+    raise TypeError(f"{type(value).__name__} has no place on the wire")
+
+
+def _json_items(items: Sequence[Item]) -> bytes:
+    return b"[%b]" % b",".join([item.text for item in items])
+
+
+def _packed_items(items: Sequence[Item]) -> bytes:
+    return _array(len(items)) + b"".join([item.packed for item in items])
+
+
+def _pack(value: Any) -> bytes:
+    if isinstance(value, Items):
+        return _packed_items(value.items)
+    if isinstance(value, Mapping):
+        parts = [_map(len(value))]
+        for key, inner in value.items():
+            parts += (_packb(key), _pack(inner))
+        return b"".join(parts)
+    return _packb(value)
+
+
+def _packb(value: Any) -> bytes:
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def _array(count: int) -> bytes:
+    return _header(count, 0x90, b"\xdc", b"\xdd")
+
+
+def _map(count: int) -> bytes:
+    return _header(count, 0x80, b"\xde", b"\xdf")
+
+
+def _header(count: int, short: int, two: bytes, four: bytes) -> bytes:
+    if count < 16:
+        return bytes((short | count,))
+    return two + count.to_bytes(2, "big") if count < 65_536 else four + count.to_bytes(4, "big")
