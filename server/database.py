@@ -7,19 +7,22 @@ import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 import orjson
 from asyncpg import Record
-from asyncpg.pool import PoolConnectionProxy
 
 from server.errors import HirobaError, Refused
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Raw = PoolConnectionProxy[Record] | asyncpg.Connection[Record]
 
 TIMEOUT = 2.0
 """Seconds to wait for a free connection, and for a statement unless the call says more."""
 
-Raw = PoolConnectionProxy[Record] | asyncpg.Connection[Record]
 GONE = (
     OSError,
     asyncio.TimeoutError,
