@@ -1,0 +1,118 @@
+"""Starts a private PostgreSQL and Valkey for one data directory, and stops them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from server.child import wait_until
+from server.embedded_place import EmbeddedError, Place, make_private
+from server.embedded_servers import LEFTOVER, Postgres, PrivateServer, Valkey
+
+
+class AlreadyRunning(EmbeddedError):
+    """Another process uses the data directory."""
+
+    def __init__(self, data_dir: Path, owner: Mapping[str, str]) -> None:
+        where = f" at {owner['url']}" if owner.get("url") else ""
+        who = f" (process {owner['pid']})" if owner.get("pid") else ""
+        super().__init__(f"Hiroba already runs{where} on {data_dir}{who}; stop it first")
+
+
+class Embedded:
+    """The private servers of one data directory, which is locked as long as they run."""
+
+    postgres: Postgres
+    valkey: Valkey
+
+    def __init__(self, data_dir: Path, *, fast: bool = False) -> None:
+        """`fast` trades safety against a crash of the machine for speed: for tests only."""
+        self.data_dir = data_dir.absolute()
+        self.servers: tuple[PrivateServer, ...] = ()
+        self._fast = fast
+        self._place: Place | None = None
+        self._locks: list[int] = []
+
+    @property
+    def dsn(self) -> str:
+        """The address of the database, as DATABASE_URL writes it."""
+        return self.postgres.dsn()
+
+    @property
+    def redis_url(self) -> str:
+        """The address of Valkey, as REDIS_URL writes it."""
+        return self.valkey.url
+
+    def start(self) -> None:
+        """Lock the data directory and start both; blocks until they answer (first time 2 s).
+
+        AlreadyRunning when another process has the lock, EmbeddedError with the reason otherwise.
+        """
+        make_private(self.data_dir)
+        try:
+            self._take_lock()
+            self._place = Place(self.data_dir, self._wait_for_leftovers())
+            self.valkey = Valkey(self._place, self._fast)
+            self.postgres = Postgres(self._place, self._fast)
+            self.servers = (self.valkey, self.postgres)
+            for server in self.servers:
+                server.prepare()
+                server.launch()
+            for server in self.servers:
+                server.wait_ready()
+            self.postgres.create_database()
+        except BaseException:
+            self.stop()
+            raise
+
+    def announce(self, url: str) -> None:
+        """Write into the lock where we are reached, for whoever tries a second start."""
+        os.ftruncate(self._locks[0], 0)
+        os.pwrite(self._locks[0], json.dumps({"pid": str(os.getpid()), "url": url}).encode(), 0)
+
+    def stop(self) -> None:
+        """Stop both and give the data directory free; calling it twice does no harm."""
+        for server in reversed(self.servers):
+            server.stop()
+        self.servers = ()
+        if self._place is not None:
+            self._place.remove()
+            self._place = None
+        while self._locks:
+            os.close(self._locks.pop())
+
+    def _take_lock(self) -> None:
+        descriptor = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        if not _locked(descriptor):
+            owner: dict[str, str] = {}
+            with contextlib.suppress(ValueError):
+                owner = json.loads(os.pread(descriptor, 1000, 0))
+            os.close(descriptor)
+            raise AlreadyRunning(self.data_dir, owner)
+        self._locks.append(descriptor)
+        os.ftruncate(descriptor, 0)
+
+    def _wait_for_leftovers(self) -> int:
+        """Take the lock that servers inherit, which is free only when every one of them ended."""
+        path = self.data_dir / "servers.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._locks.append(descriptor)
+        if not wait_until(lambda: _locked(descriptor), LEFTOVER, 0.1):
+            raise EmbeddedError(
+                f"servers of an earlier run still use {self.data_dir}; end those that hold {path}"
+            )
+        # Nobody alive can own it, whatever became of the process number inside.
+        (self.data_dir / "postgres" / "postmaster.pid").unlink(missing_ok=True)
+        return descriptor
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
