@@ -1,0 +1,442 @@
+"""The WebSocket protocol class under a real uvicorn, with well-behaved and other clients."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvloop
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Close, Frame, Opcode
+
+import server.websocket
+from server.handshake import Refusal
+from server.websocket_frames import PING_FRAME, binary_frame, close_frame, text_frame
+from tests.integration.fake_gate import (
+    App,
+    FakeGate,
+    RawClient,
+    Running,
+    eventually,
+    request,
+    running,
+)
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    return (
+        uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
+    )
+
+
+@pytest.fixture
+async def server_(gate: FakeGate) -> AsyncIterator[Running]:
+    async with running(gate) as server:
+        yield server
+
+
+@pytest.fixture
+def gate() -> FakeGate:
+    return FakeGate()
+
+
+def sent(opcode: int, payload: bytes = b"", *, final: bool = True) -> bytes:
+    return Frame(Opcode(opcode), payload, fin=final).serialize(mask=True)
+
+
+def client(server: Running, protocol: str = "hiroba.v1.json", **options: Any) -> connect:
+    return connect(server.url, subprotocols=[protocol], compression=None, **options)  # type: ignore[list-item]
+
+
+async def opened(raw: RawClient) -> None:
+    """Shake hands and read the answer."""
+    await raw.send(request())
+    status, headers, _ = await raw.response()
+    assert status == 101
+    assert headers["sec-websocket-protocol"] == "hiroba.v1.json"
+
+
+@pytest.mark.parametrize("protocol", ["hiroba.v1.json", "hiroba.v1.msgpack"])
+async def test_a_client_of_either_subprotocol_talks(server_: Running, protocol: str) -> None:
+    async with client(server_, protocol) as socket:
+        assert socket.subprotocol == protocol
+        await socket.send("広場")
+        await socket.send(b"\x00\xff" * 40_000)
+        assert await socket.recv() == "広場"
+        assert await socket.recv() == b"\x00\xff" * 40_000
+
+    session = await server_.session()
+    await eventually(lambda: session.closed)
+    assert session.socket.subprotocol == protocol
+    assert session.closed == [1000]
+    assert server_.connections == 0
+
+
+async def test_the_handshake_tells_the_gate_what_was_asked(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await raw.send(request("/v1/live?a=b", "Origin: https://shop.example"))
+        await raw.response()
+
+        asked = server_.gate.asked[0]
+        assert (asked.path, asked.query, asked.peer) == ("/v1/live", "a=b", "127.0.0.1")
+        assert asked.headers["origin"] == "https://shop.example"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (request("/elsewhere"), 404),
+        (request(method="POST"), 405),
+        (request().replace(b"Version: 13", b"Version: 8"), 426),
+        (request().replace(b"ub25jZQ==", b""), 400),
+        (request(protocol="chat"), 400),
+        (request("/v1/live", "x: " + "y" * 17_000), 431),
+    ],
+)
+async def test_a_refused_handshake_is_a_whole_response_and_the_end(
+    server_: Running, data: bytes, expected: int
+) -> None:
+    async with RawClient(server_.port) as raw:
+        await raw.send(data)
+        status, headers, body = await raw.response()
+
+        assert status == expected
+        assert headers["connection"] == "close"
+        assert b'"error"' in body
+        assert await raw.rest() == b""
+    await eventually(lambda: server_.connections == 0)
+    assert server_.gate.sessions == []
+
+
+async def test_the_gate_refuses_before_the_handshake_is_looked_at(server_: Running) -> None:
+    server_.gate.refusal = Refusal.of(503, "unavailable", "Full.", retry_after="3")
+
+    async with RawClient(server_.port) as raw:
+        await raw.send(request(protocol="chat"))
+        status, headers, _ = await raw.response()
+
+    assert (status, headers["retry-after"]) == (503, "3")
+
+
+async def test_the_gate_is_not_asked_about_other_addresses(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await raw.send(request("/elsewhere"))
+        await raw.response()
+
+    assert server_.gate.asked == []
+
+
+async def test_a_server_without_a_gate_says_that_it_is_starting() -> None:
+    async with running(FakeGate(), app=App(None)) as server, RawClient(server.port) as raw:
+        await raw.send(request())
+        status, headers, _ = await raw.response()
+
+        assert (status, headers["retry-after"]) == (503, "1")
+
+
+async def test_a_gate_that_fails_is_an_internal_error(server_: Running) -> None:
+    server_.gate.fault = "admit"
+    async with RawClient(server_.port) as raw:
+        await raw.send(request())
+        assert (await raw.response())[0] == 500
+
+    server_.gate.fault = "accept"
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        assert await raw.receive(len(close_frame(1011, "internal"))) == close_frame(
+            1011, "internal"
+        )
+
+
+async def test_a_frame_in_the_same_packet_as_the_handshake_is_not_lost(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await raw.send(request() + sent(1, b"early") + sent(1, b"split")[:5])
+        await raw.response()
+
+        assert await raw.receive(7) == text_frame(b"early")
+        session = await server_.session()
+        assert session.received == [(b"early", True)]
+        assert session.request.path == "/v1/live"
+
+
+async def test_the_class_works_under_the_http_protocol_of_uvicorn_too(gate: FakeGate) -> None:
+    async with running(gate, http="httptools") as server, client(server) as socket:
+        await socket.send("hello")
+        assert await socket.recv() == "hello"
+
+
+async def test_a_ping_is_answered_and_a_pong_reaches_the_session(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        await raw.send(sent(9, b"abc"))
+        assert await raw.receive(5) == b"\x8a\x03abc"
+
+        session = await server_.session()
+        session.socket.send(PING_FRAME)
+        assert await raw.receive(2) == PING_FRAME
+        await raw.send(sent(10))
+        await eventually(lambda: session.pongs == 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (sent(2, b"x" * 100_001), 1009),
+        (sent(1, b"\xff"), 1007),
+        (b"\x81\x01x", 1002),
+        (b"\xf1\x80\0\0\0\0", 1002),
+        (sent(8, struct.pack("!H", 1005)), 1002),
+    ],
+)
+async def test_a_peer_that_breaks_the_protocol_is_told_why(
+    server_: Running, data: bytes, code: int
+) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        await raw.send(sent(1, b"before") + data + b"x" * 300_000)
+
+        rest = await raw.rest()
+        assert rest.startswith(text_frame(b"before"))
+        close = rest[len(text_frame(b"before")) :]
+        assert (close[0], int.from_bytes(close[2:4], "big")) == (0x88, code)
+        session = await server_.session()
+        assert session.closed == [code]
+        assert len(session.received) == 1
+    await eventually(lambda: server_.connections == 0)
+
+
+async def test_a_close_is_answered_once_and_ends_the_connection(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        await raw.send(sent(8, Close(4001, "bye").serialize()) + sent(1, b"late"))
+
+        assert await raw.rest() == close_frame(4001)
+        session = await server_.session()
+        assert session.closed == [4001]
+        assert session.received == []
+    await eventually(lambda: server_.connections == 0)
+
+
+async def test_a_normal_close_inside_an_incomplete_message_is_answered_1000(
+    server_: Running,
+) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        await raw.send(sent(1, b"never", final=False) + sent(8, Close(1000, "").serialize()))
+
+        assert await raw.rest() == close_frame(1000)
+
+
+async def test_our_close_waits_for_the_answer(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        session = await server_.session()
+        session.socket.close(4005, "token expired")
+
+        assert session.closed == [4005]
+        assert session.alive_at_close
+        frame = close_frame(4005, "token expired")
+        assert await raw.receive(len(frame)) == frame
+        session.socket.send(b"never")
+        await raw.send(sent(1, b"in flight") + sent(9) + sent(8, Close(4005, "").serialize()))
+        assert await raw.rest() == b""
+        assert session.received == []
+        assert session.closed == [4005]
+    await eventually(lambda: server_.connections == 0)
+
+
+async def test_a_close_without_an_answer_is_aborted(
+    server_: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.websocket, "CLOSE_SECONDS", 0.05)
+
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        (await server_.session()).socket.close(4002, "slow")
+
+        await eventually(lambda: server_.connections == 0)
+
+
+async def test_a_close_to_a_peer_that_does_not_read_is_aborted(
+    gate: FakeGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.websocket, "CLOSE_SECONDS", 0.05)
+    async with running(gate, sndbuf=8192) as server_, RawClient(server_.port, rcvbuf=4096) as raw:
+        await opened(raw)
+        session = await server_.session()
+        while not session.socket.paused:
+            session.socket.send(binary_frame(b"x" * 10_000))
+
+        session.socket.close(4002, "slow")
+
+        await eventually(lambda: server_.connections == 0)
+        assert session.log == ["paused", "closed"]
+
+
+async def test_an_abort_ends_at_once_after_the_session_left(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        session = await server_.session()
+        session.socket.abort()
+
+        assert session.closed == [1006]
+        assert session.alive_at_close
+        with pytest.raises(ConnectionResetError):
+            if not await raw.rest():
+                raise ConnectionResetError
+        session.socket.abort()
+        session.socket.close(1000)
+        await eventually(lambda: server_.connections == 0)
+        assert session.closed == [1006]
+
+
+async def test_a_peer_that_ends_its_side_is_gone(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        await raw.send(sent(1, b"last"))
+        raw.socket.shutdown(socket.SHUT_WR)
+
+        assert await raw.rest() == text_frame(b"last")
+        session = await server_.session()
+        assert session.closed == [1006]
+        assert session.alive_at_close
+
+
+async def test_a_reset_closes_the_session_exactly_once(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        session = await server_.session()
+        raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.socket.close()
+
+        await eventually(lambda: server_.connections == 0)
+        assert session.closed == [1006]
+        assert session.alive_at_close
+        assert session.socket.fd == -1
+
+
+async def test_a_session_that_fails_closes_with_1011(server_: Running) -> None:
+    async with client(server_) as socket_:
+        await socket_.send("raise")
+        with pytest.raises(ConnectionClosed):
+            await socket_.recv()
+        assert socket_.close_code == 1011
+
+    assert (await server_.session()).closed == [1011]
+
+
+async def test_a_slow_reader_is_paused_and_gets_everything_in_order(gate: FakeGate) -> None:
+    async with running(gate, sndbuf=8192) as server_, RawClient(server_.port, rcvbuf=4096) as raw:
+        await opened(raw)
+        session = await server_.session()
+        expected = b""
+        for number in range(60):
+            frame = binary_frame(b"%d " % number * 5000)
+            expected += frame
+            session.socket.send(frame)
+
+        assert session.socket.paused
+        assert session.log == ["paused"]
+        assert await raw.receive(len(expected)) == expected
+        await eventually(lambda: session.log == ["paused", "resumed"])
+        assert not session.socket.paused
+
+
+async def test_a_peer_that_does_not_read_is_not_read(gate: FakeGate) -> None:
+    async with running(gate, sndbuf=8192) as server_, RawClient(server_.port, rcvbuf=4096) as raw:
+        await opened(raw)
+        session = await server_.session()
+        size = 0
+        while not session.socket.paused:
+            session.socket.send(binary_frame(b"x" * 10_000))
+            size += len(binary_frame(b"x" * 10_000))
+        await raw.send(sent(1, b"command") + sent(9, b"one") + sent(9, b"two"))
+        async with RawClient(server_.port) as other:
+            await opened(other)
+            await other.send(sent(9))
+            await other.receive(2)
+        assert session.received == []
+
+        await raw.receive(size)
+
+        expected = text_frame(b"command") + b"\x8a\x03one" + b"\x8a\x03two"
+        assert await raw.receive(len(expected)) == expected
+
+
+async def test_a_flood_of_pings_in_one_read_leaves_one_answer_waiting(gate: FakeGate) -> None:
+    async with running(gate, sndbuf=8192) as server_, RawClient(server_.port, rcvbuf=4096) as raw:
+        await opened(raw)
+        session = await server_.session()
+        size = 0
+        while not session.socket.paused:
+            session.socket.send(binary_frame(b"x" * 10_000))
+            size += len(binary_frame(b"x" * 10_000))
+
+        session.socket.data_received(sent(9, b"one") * 1000 + sent(9, b"two"))
+
+        await raw.receive(size)
+        assert await raw.receive(5) == b"\x8a\x03two"
+        await raw.send(sent(9, b"end"))
+        assert await raw.receive(5) == b"\x8a\x03end"
+
+
+async def test_writes_to_the_descriptor_and_through_the_socket_keep_their_order(
+    server_: Running,
+) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        session = await server_.session()
+        expected = b""
+        for number in range(200):
+            frame = text_frame(b"%d" % number)
+            expected += frame
+            assert not session.socket.paused
+            if number % 2:
+                os.write(session.socket.fd, frame)
+            else:
+                session.socket.send(frame)
+
+        assert await raw.receive(len(expected)) == expected
+
+
+async def test_small_frames_are_sent_without_delay(server_: Running) -> None:
+    async with RawClient(server_.port) as raw:
+        await opened(raw)
+        fd = os.dup((await server_.session()).socket.fd)
+
+        with socket.socket(fileno=fd) as copy:
+            assert copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+async def test_a_stopping_server_tells_its_connections_to_come_back(gate: FakeGate) -> None:
+    async with running(gate) as server_:
+        clients = [await client(server_) for _ in range(5)]
+
+        server_.server.should_exit = True
+
+        for socket_ in clients:
+            with pytest.raises(ConnectionClosed):
+                await socket_.recv()
+            assert socket_.close_code == 4001
+        await eventually(lambda: server_.connections == 0)
+    assert [session.closed for session in gate.sessions] == [[4001]] * 5
+
+
+async def test_many_connections_at_once_talk_and_leave_nothing_behind(server_: Running) -> None:
+    async def visit(number: int) -> None:
+        async with client(server_, open_timeout=30) as socket_:
+            for turn in range(5):
+                await socket_.send(f"{number} {turn}")
+                assert await socket_.recv() == f"{number} {turn}"
+
+    await asyncio.gather(*(visit(number) for number in range(300)))
+
+    await eventually(lambda: server_.connections == 0)
+    assert [session.closed for session in server_.gate.sessions] == [[1000]] * 300
