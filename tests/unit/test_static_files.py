@@ -21,8 +21,7 @@ def folder(tmp_path):
         "// import './not.js'\nt('Hello');\n"
     )
     (tmp_path / "live/b.js").write_text(
-        "export { a } from '../core/a.js';
-w.tn('{n} x', '{n} xs', 1);"
+        "export { a } from '../core/a.js';\nw.tn('{n} x', '{n} xs', 1);"
     )
     (tmp_path / "core/a.js").write_text("import '../live/main.js'; export const a = 1, b = 2;")
     (tmp_path / "notes.md").write_text("not served")
