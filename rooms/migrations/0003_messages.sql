@@ -45,12 +45,15 @@ CREATE TABLE reactions (
 CREATE TABLE outbox (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind       text NOT NULL,
+    lane       text NOT NULL,
     payload    bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     tries      integer NOT NULL DEFAULT 0,
     last_error text
 );
 COMMENT ON TABLE outbox IS 'Written with the change it announces; published at once after the commit, swept when that failed.';
+COMMENT ON COLUMN outbox.lane IS 'Rows of one lane are carried out one after another, in the order of their ids.';
+CREATE INDEX outbox_lane ON outbox (lane, id);
 
 CREATE TABLE dead_letters (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -64,3 +67,11 @@ CREATE TABLE dead_letters (
     UNIQUE (partition, entry_id)
 );
 COMMENT ON TABLE dead_letters IS 'Entries of the persistence log that could not be applied, with the error.';
+
+CREATE TABLE stream_owners (
+    partition smallint PRIMARY KEY,
+    owner     text NOT NULL,
+    applied   text[] NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE stream_owners IS 'Which worker may apply a partition of the log: one that was frozen finds another name here.';
+COMMENT ON COLUMN stream_owners.applied IS 'The entries of the last batch, which may be committed and not yet acknowledged.';
