@@ -84,6 +84,8 @@ class Publish:
     key: str = ""
     client_message_id: str = ""
     """With the publisher the idempotency key; empty means that it is not remembered."""
+    digest: bytes = b""
+    """What a repetition must have in common with the first try; empty means the body."""
     flags: Flag = Flag.NONE
     private: bytes = b""
     """For the persistence log only, never sent to anybody."""
