@@ -1,0 +1,233 @@
+"""The hot path to Redis: one auto-pipelined connection that mends itself, without redis-py.
+
+Both links speak `unix://PATH[?db=N]` and `redis://[user:password@]host[:port][/db]`. TLS
+(`rediss://`) is not spoken here: put a tunnel such as stunnel between, or use a private network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import hiredis
+
+from server.errors import HirobaError
+from server.redis_wire import (
+    Address,
+    Argument,
+    LostInFlight,
+    ReplyError,
+    Wire,
+    not_answering,
+    parse_url,
+)
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 2.0
+"""Seconds in which a reply has to come; after that the connection counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and its name in the server's cache."""
+
+    text: str
+    sha: str
+
+
+@lru_cache(maxsize=256)
+def script_of(text: str) -> Script:
+    """Give the script with this text."""
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+class Link:
+    """Keeps one connection open, for as long as it is not closed: the base of both links."""
+
+    def __init__(self, address: Address, name: str) -> None:
+        self._address = address
+        self._name = name
+        self._wire: Wire | None = None
+        self._opened = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+        self.run_id = ""
+        """Names the running server; another one after every restart."""
+        self.is_cluster = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands can be sent now."""
+        return self._opened.is_set()
+
+    async def wait_ready(self, timeout: float) -> bool:
+        """Wait until the link is ready, at most `timeout` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._opened.wait()
+        return self.ready
+
+    async def close(self) -> None:
+        """End the connection and stop mending it."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._supervisor
+        self._opened.clear()
+        if self._wire is not None:
+            self._wire.abort()
+
+    async def _start(self, timeout: float) -> None:
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"redis {self._name}")
+        if not await self.wait_ready(timeout):
+            await self.close()
+            raise not_answering()
+
+    async def _supervise(self) -> None:
+        """Connect, watch, and connect again, with pauses that grow to a second."""
+        failures = 0
+        while True:
+            lost = asyncio.Event()
+            try:
+                await self._connect(lost)
+                failures = 0
+                await self._watch(lost)
+            except (OSError, TimeoutError, HirobaError, hiredis.HiredisError) as error:
+                failures += 1
+                if failures in (1, 10) or failures % 60 == 0:
+                    log.warning("redis link %s: %s", self._name, error)
+            except Exception:
+                # A defect in a callback must not leave the process deaf for ever.
+                failures += 1
+                log.exception("redis link %s failed", self._name)
+            finally:
+                self._opened.clear()
+                if self._wire is not None:
+                    self._wire.abort()
+                self._on_disconnected()
+            await asyncio.sleep(random.uniform(0, min(1.0, 0.02 * 2 ** min(failures, 6))))
+
+    async def _connect(self, lost: asyncio.Event) -> None:
+        loop, address = asyncio.get_running_loop(), self._address
+
+        def make() -> Wire:
+            return Wire(self._on_push, lost.set)
+
+        async with asyncio.timeout(TIMEOUT):
+            if address.path:
+                _, wire = await loop.create_unix_connection(make, address.path)
+            else:
+                _, wire = await loop.create_connection(make, address.host, address.port)
+            self._wire = wire
+            await self._handshake(wire)
+            await self._on_connected(wire)
+        self._opened.set()
+
+    async def _handshake(self, wire: Wire) -> None:
+        """Sign in, choose the database, learn who answers."""
+        address = self._address
+        if address.password:
+            who = (address.username,) if address.username else ()
+            await wire.call(("AUTH", *who, address.password), TIMEOUT)
+        if address.db:
+            await wire.call(("SELECT", address.db), TIMEOUT)
+        await wire.call(("CLIENT", "SETNAME", f"hiroba-{self._name}"), TIMEOUT)
+        info = await wire.call(("INFO", "server"), TIMEOUT)
+        facts = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
+        self.run_id = facts["run_id"]
+        self.is_cluster = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
+
+    async def _watch(self, lost: asyncio.Event) -> None:
+        """Give when the connection is lost or no longer answers."""
+        assert self._wire is not None
+        while not lost.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await lost.wait()
+            if self._wire.overdue() or not self._probe(self._wire):
+                log.warning("redis link %s: no answer in time, connecting again", self._name)
+                return
+
+    def _probe(self, wire: Wire) -> bool:
+        """Look after the connection, about ten times a second; False gives it up."""
+        return True
+
+    async def _on_connected(self, wire: Wire) -> None:
+        """Prepare a fresh connection before it counts as ready."""
+
+    def _on_disconnected(self) -> None:
+        """Let go of what waited for the connection that ended."""
+
+    def _on_push(self, reply: Any) -> bool:
+        """Take a reply that answers no call; False when it is an ordinary one."""
+        return False
+
+
+class RedisLink(Link):
+    """Commands and scripts, all of the same loop turn in one write."""
+
+    def __init__(self, address: Address, name: str) -> None:
+        super().__init__(address, name)
+        self._clock_gap = 0.0
+        """Redis time minus monotonic time in ms, never more than it really is."""
+
+    @classmethod
+    async def open(cls, url: str, *, name: str = "link", timeout: float = 5.0) -> RedisLink:
+        """Connect; SettingsError for a bad address, Refused("unavailable") without a server."""
+        link = cls(parse_url(url), name)
+        await link._start(timeout)
+        return link
+
+    async def call(self, *args: Argument, timeout: float = TIMEOUT) -> Any:
+        """Send a command and give its reply, bytes for strings.
+
+        Raises ReplyError for an error of Redis, LostInFlight when it may have been carried out,
+        another Refused("unavailable") when it was not sent.
+        """
+        if self._wire is None or not self._opened.is_set():
+            raise not_answering()
+        return await self._wire.call(args, timeout)
+
+    async def script(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        args: Sequence[Argument],
+        timeout: float = TIMEOUT,
+    ) -> Any:
+        """Run a script by its name, with its text when the server does not know it."""
+        wire = self._wire
+        try:
+            return await self.call("EVALSHA", script.sha, len(keys), *keys, *args, timeout=timeout)
+        except ReplyError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+        if self._wire is not wire:
+            # The arguments may name the server that was there before (see `run_id`).
+            raise LostInFlight("unavailable", "The link to Redis was lost.")
+        return await self.call("EVAL", script.text, len(keys), *keys, *args, timeout=timeout)
+
+    def server_time(self) -> int:
+        """Give a time in ms that Redis has certainly reached."""
+        return int(self._clock_gap + time.monotonic() * 1000)
+
+    async def read_clock(self) -> None:
+        """Compare clocks with the server."""
+        if self._wire is not None:
+            await self._compare(self._wire)
+
+    async def _compare(self, wire: Wire) -> None:
+        seconds, micros = await wire.call(("TIME",), TIMEOUT)
+        # The server read its clock before now, so this errs on the safe side.
+        self._clock_gap = int(seconds) * 1000 + int(micros) / 1000 - time.monotonic() * 1000
+
+    async def _on_connected(self, wire: Wire) -> None:
+        await self._compare(wire)
