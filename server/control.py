@@ -1,0 +1,100 @@
+"""The control channel as one process hears it: a beat every second, and what others tell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+
+from server.errors import Refused
+from server.keys import CONTROL
+from server.redis_link import RedisLink
+from server.redis_wire import ReplyError
+from server.subscriber import SubscriberLink
+
+log = logging.getLogger(__name__)
+
+BEAT_EVERY = 1.0
+BEAT_BACK = 2.0
+"""Seconds in which our own beat has to come back through the subscription."""
+SILENCE = 5.0
+"""Seconds without control after which this process may no longer let anybody publish."""
+
+
+class Control:
+    """Beats, listens for its own beat, and notices when Redis delivers nothing any more."""
+
+    def __init__(self, link: RedisLink, subscriber: SubscriberLink) -> None:
+        self.id = secrets.token_hex(8)
+        self.heard = 0.0
+        """Loop time of the last thing heard."""
+        self.on_control: Callable[[dict[str, Any]], None] = _nobody_listens
+        self._link = link
+        self._subscriber = subscriber
+        self._first = asyncio.Event()
+        self._sent: dict[int, float] = {}
+        self._number = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Subscribe and wait for the first beat; Refused("unavailable") when none comes."""
+        await self._subscriber.subscribe(CONTROL)
+        self._task = asyncio.create_task(self._keep_beating(), name="control beat")
+        try:
+            async with asyncio.timeout(SILENCE):
+                await self._first.wait()
+        except TimeoutError as error:
+            raise Refused("unavailable", "Redis delivers nothing.") from error
+
+    async def close(self) -> None:
+        """Stop beating."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def silent(self) -> bool:
+        """Tell whether control was not heard for so long that nothing may be published here."""
+        return asyncio.get_running_loop().time() - self.heard > SILENCE
+
+    async def send(self, body: dict[str, Any]) -> None:
+        """Tell every process."""
+        await self._link.call("PUBLISH", CONTROL, msgpack.packb(body))
+
+    def receive(self, payload: bytes) -> None:
+        """Take what came on the control channel."""
+        self.heard = asyncio.get_running_loop().time()
+        body = msgpack.unpackb(payload)
+        if body.get("type") == "beat":
+            if body.get("from") == self.id:
+                self._sent.pop(body["number"], None)
+                self._first.set()
+            return
+        self.on_control(body)
+
+    async def _keep_beating(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            late = [sent for sent in self._sent.values() if loop.time() - sent > BEAT_BACK]
+            if late and self._subscriber.ready:
+                log.warning("control: our own beat did not come back, subscribing again")
+                self._sent.clear()
+                self._subscriber.suspect()
+            self._number += 1
+            number = self._number
+            self._sent[number] = loop.time()
+            try:
+                await self.send({"type": "beat", "from": self.id, "number": number})
+                await self._link.read_clock()
+            except (Refused, ReplyError) as error:
+                # Only a beat that Redis took can be missed.
+                self._sent.pop(number, None)
+                log.debug("control beat: %s", error)
+            await asyncio.sleep(BEAT_EVERY)
+
+
+def _nobody_listens(body: dict[str, Any]) -> None:
+    log.debug("control without a listener: %s", body)

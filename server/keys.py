@@ -1,0 +1,76 @@
+"""Every key and channel name in Redis: one partition tag for all that belongs to a channel."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+from zlib import crc32
+
+from server.errors import HirobaError
+
+PARTITIONS = 128
+CONTROL = "control"
+"""The one channel that every process listens to."""
+GROUP = "workers"
+"""The consumer group of every partition's log."""
+
+
+class ChannelKeys(NamedTuple):
+    """The keys of one channel, all with the tag of its partition."""
+
+    partition: int
+    channel: str
+    window: str
+    denied: str
+    denied_everywhere: str
+    denied_version: str
+    log: str
+    viewers: str
+    tallies: str
+
+
+def stem(channel: str) -> str:
+    """Give the second segment of a channel name, which decides its partition."""
+    parts = channel.split(":", 2)
+    if len(parts) < 2 or not parts[1]:
+        raise HirobaError(f"{channel!r} is not a channel: it needs a name of the form kind:id")
+    return parts[1]
+
+
+def partition_of(channel: str) -> int:
+    """Give the partition (0-127) of a channel."""
+    return crc32(stem(channel).encode()) % PARTITIONS
+
+
+def tagged(partition: int, name: str) -> str:
+    """Give the key `name` of a partition; the braces make a Cluster keep them on one node."""
+    return f"{{p{partition:03d}}}:{name}"
+
+
+@lru_cache(maxsize=4096)
+def keys_of(channel: str) -> ChannelKeys:
+    """Give the keys of a channel."""
+    partition = partition_of(channel)
+    base = tagged(partition, channel)
+    return ChannelKeys(
+        partition,
+        base,
+        f"{base}:window",
+        f"{base}:denied",
+        tagged(partition, "denied"),
+        tagged(partition, "denied:version"),
+        tagged(partition, "log"),
+        f"{base}:viewers",
+        f"{base}:tallies",
+    )
+
+
+def personal_key(kind: str, channel: str, publisher: str, *rest: str) -> str:
+    """Give a key about one publisher on one channel: kind is sent, slow or rate."""
+    name = channel.split(":", 1)[1]
+    return tagged(partition_of(channel), ":".join((kind, name, publisher, *rest)))
+
+
+def notice_channel(channel: str) -> str:
+    """Give the pub/sub name on which single viewers of a channel are told something."""
+    return f"{channel}:notice"

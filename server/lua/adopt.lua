@@ -1,0 +1,51 @@
+-- Takes a channel over into the running Redis: after a restart, whose lost tail must not reuse
+-- offsets or let denied publishers back in, and when nothing is known of the channel.
+--
+-- KEYS   1 channel (hash)      2 window (stream)       3 denied here (hash)
+--        4 denied everywhere   5 version of denied everywhere
+-- ARGV   1 channel name        2 run_id the caller talks to        3 random part of the jump
+--        4 version of denied everywhere when it was read, empty for none
+--        5 min_rank            6 cooldown_ms           7 visibility
+--        8 PUBLISH or SPUBLISH                         9 how many pairs are about this channel
+--        then pairs of publisher and until (ms; what has passed lifts it): those of this channel,
+--        then those of everywhere
+--
+-- Answers adopted, already (somebody else did), or changed (what was read of the denials is old).
+
+local channel, window, denied, everywhere, version = unpack(KEYS)
+local JUMP, WINDOW_SECONDS, GAP = 1000000, 300, 16
+
+local state = redis.call('HMGET', channel, 'epoch', 'offset', 'generation')
+if state[3] == ARGV[2] then return 'already' end
+if (redis.call('GET', version) or '') ~= ARGV[4] then return 'changed' end
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local pairs_end = 9 + 2 * tonumber(ARGV[9])
+for i = 10, #ARGV, 2 do
+  local target = i <= pairs_end and denied or everywhere
+  if tonumber(ARGV[i + 1]) > now then
+    redis.call('HSET', target, ARGV[i], ARGV[i + 1])
+  else
+    redis.call('HDEL', target, ARGV[i])
+  end
+end
+
+redis.call('HSET', channel, 'generation', ARGV[2], 'min_rank', ARGV[5], 'cooldown_ms', ARGV[6], 'visibility', ARGV[7])
+if not state[1] then
+  redis.call('DEL', window)
+  redis.call('HSET', channel, 'epoch', now, 'offset', 0)
+  return 'adopted'
+end
+
+local epoch, top = tonumber(state[1]), tonumber(state[2])
+local offset = top + JUMP + tonumber(ARGV[3])
+local first = string.format('%.0f', top + 1)
+local payload = struct.pack('>I8I8I8I2', epoch, offset, now, GAP)
+  .. struct.pack('B', 0) .. struct.pack('B', #first) .. first
+redis.call('HSET', channel, 'offset', offset)
+redis.call('XADD', window, string.format('%.0f-0', offset), 'p', payload)
+redis.call('EXPIRE', window, WINDOW_SECONDS)
+redis.call(ARGV[8], ARGV[1], payload)
+return 'adopted'

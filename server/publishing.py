@@ -1,0 +1,144 @@
+"""One publish from request to answer: repeated while the link is lost, never carried out late."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from server.adoption import Adopter
+from server.errors import HirobaError, Refused
+from server.keys import keys_of, personal_key
+from server.publication import Publish, Published, envelope
+from server.redis_link import RedisLink, script_of
+from server.redis_wire import Argument, LostInFlight, ReplyError, fail
+
+if TYPE_CHECKING:
+    from server.settings import Settings
+
+PUBLISH = script_of((files("server") / "lua/publish.lua").read_text())
+BUDGET = 1.5
+"""Seconds a publish may take; Redis refuses to carry it out later than that."""
+REMEMBER_MS = 600_000
+REMEMBER_ANONYMOUS_MS = 10_000
+"""How long an answer without client_message_id is kept: for our own repetition only."""
+_ADOPTIONS = 3
+_PAUSE = 0.01
+
+
+class Publisher:
+    """Runs publish.lua until it is known what came of it."""
+
+    def __init__(self, link: RedisLink, settings: Settings, adopter: Adopter, verb: str) -> None:
+        self._link = link
+        self._settings = settings
+        self._adopter = adopter
+        self._verb = verb
+
+    async def publish(self, p: Publish, remember_ms: int) -> Published:
+        """Give the place, or raise Refused: then it has not happened and will not."""
+        loop = asyncio.get_running_loop()
+        request = self._request(p, remember_ms)
+        deadline = loop.time() + BUDGET
+        adoptions, sent = 0, False
+        while True:
+            try:
+                answer = await self._attempt(request, deadline - loop.time())
+            except LostInFlight:
+                sent = True
+            except Refused:
+                if not sent:
+                    raise
+            except ReplyError as error:
+                fail(error)
+            else:
+                word = answer[0].decode()
+                if word != "stale" or adoptions == _ADOPTIONS:
+                    return published(word, answer[1:])
+                adoptions += 1
+                await self._adopter.adopt(p.channel)
+                deadline = loop.time() + BUDGET
+                continue
+            # It may have happened, and still may until the deadline: only the same request again
+            # tells, and until then nobody is told anything.
+            await asyncio.sleep(_PAUSE)
+            if not await self._link.wait_ready(deadline - loop.time()):
+                raise Refused("unavailable", "Redis did not answer in time.")
+
+    async def _attempt(self, request: _Request, remaining: float) -> Any:
+        by = self._link.server_time() + int(remaining * 1000)
+        args = (request.channel, self._link.run_id, by, *request.rest)
+        return await self._link.script(PUBLISH, request.keys, args)
+
+    def _request(self, p: Publish, remember_ms: int) -> _Request:
+        keys, settings = keys_of(p.channel), self._settings
+        repeatable = p.client_message_id or secrets.token_hex(12)
+        remember = remember_ms if p.client_message_id else REMEMBER_ANONYMOUS_MS
+        digest = hashlib.blake2b(p.digest or p.body, digest_size=12).hexdigest()
+        denied, until = p.deny or ("", 0)
+        gates = p.gates or {}
+        if unknown := gates.keys() - {"min_rank", "cooldown_ms"}:
+            raise HirobaError(f"no such gates: {', '.join(sorted(unknown))}")
+        return _Request(
+            p.channel,
+            (
+                *(keys.channel, keys.window, keys.denied, keys.denied_everywhere, keys.log),
+                personal_key("sent", p.channel, p.publisher, repeatable),
+                personal_key("slow", p.channel, p.publisher),
+                personal_key("rate", p.channel, p.publisher),
+            ),
+            (
+                *(envelope(p.publisher, p.key, p.body), int(p.flags), p.publisher, p.key),
+                *(digest, remember, int(p.gated), int(p.rank), int(p.paced)),
+                *(settings.post_rate.most, settings.post_rate.period, settings.channel_rate),
+                *(int(p.persist), p.private, settings.backlog_cap, int(p.refuse_on_backlog)),
+                *(denied, until, gates.get("min_rank", ""), gates.get("cooldown_ms", "")),
+                self._verb,
+            ),
+        )
+
+
+class _Request:
+    """The keys and arguments that stay the same at every attempt."""
+
+    __slots__ = ("channel", "keys", "rest")
+
+    def __init__(self, channel: str, keys: Sequence[str], rest: Sequence[Argument]) -> None:
+        self.channel = channel
+        self.keys = keys
+        self.rest = rest
+
+
+def published(word: str, rest: Sequence[Any]) -> Published:
+    """Read the answer of publish.lua."""
+    if word in ("ok", "repeated"):
+        epoch, offset, at, key, unsaved = rest
+        return Published(epoch, offset, at, key.decode(), word == "repeated", bool(unsaved))
+    raise _refusal(word, rest)
+
+
+def _refusal(word: str, rest: Sequence[Any]) -> Refused:
+    match word:
+        case "denied":
+            scope = rest[1].decode()
+            return Refused("denied", "You may not publish here.", until=rest[0], scope=scope)
+        case "rank":
+            return Refused("rank", "Your rank is too low to publish here.", min_rank=rest[0])
+        case "cooldown":
+            return Refused("cooldown", "Wait before you publish again.", retry_after=rest[0])
+        case "rate_limited":
+            return Refused("rate_limited", "That was too fast.", retry_after=rest[0])
+        case "channel_busy":
+            return Refused("channel_busy", "Too much at once here.", retry_after=rest[0])
+        case "backlog":
+            return Refused("backlog", "Too much waits to be saved.", retry_after=1000)
+        case "conflict":
+            return Refused("duplicate_conflict", "This id was used for something else.")
+        case "too_late":
+            return Refused("unavailable", "Redis did not answer in time.")
+        case "stale":
+            return Refused("unavailable", "Redis is being restarted.")
+    raise HirobaError(f"publish.lua answered {word!r}")
