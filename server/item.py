@@ -7,10 +7,12 @@ import logging
 import msgpack
 import orjson
 
-from server.publication import Flag, Publication
+from server.publication import Publication
 
 log = logging.getLogger(__name__)
 _NIL = b"\xc0"
+_OVERHEAD = 400
+"""Bytes of the objects around a publication, about."""
 
 
 class Item:
@@ -19,39 +21,33 @@ class Item:
     Without a body it is `[offset, at, null]`: hidden, but its place is kept.
     """
 
-    __slots__ = ("_text", "at", "body", "epoch", "flags", "key", "offset", "packed", "publisher")
+    __slots__ = ("_body", "_text", "chosen", "offset", "packed", "publication")
 
-    def __init__(self, publication: Publication, *, hidden: bool = False) -> None:
+    def __init__(
+        self, publication: Publication, *, hidden: bool = False, chosen: bool = True
+    ) -> None:
         """Take a publication, or only its place when it is `hidden`."""
-        self.epoch = publication.epoch
+        self.publication = publication
         self.offset = publication.offset
-        self.at = publication.at
-        self.flags = publication.flags
-        self.publisher = publication.publisher
-        self.key = publication.key
-        self.body = b"" if hidden else publication.body
-        place: bytes = msgpack.packb(self.offset) + msgpack.packb(self.at)
-        self.packed = b"\x93" + place + (self.body or _NIL)
+        self.chosen = chosen
+        """Whether the sampled feed shows it."""
+        self._body = b"" if hidden else publication.body
+        place: bytes = msgpack.packb(self.offset) + msgpack.packb(publication.at)
+        self.packed = b"\x93" + place + (self._body or _NIL)
         self._text: bytes | None = None
 
     @property
     def text(self) -> bytes:
         """The same as JSON, made when the first reader of JSON needs it."""
         if self._text is None:
-            body = json_of(self.body) if self.body else b"null"
-            self._text = b"[%d,%d,%b]" % (self.offset, self.at, body)
+            body = json_of(self._body) if self._body else b"null"
+            self._text = b"[%d,%d,%b]" % (self.offset, self.publication.at, body)
         return self._text
 
     @property
     def size(self) -> int:
-        """Bytes that this item keeps in memory, about."""
-        return len(self.packed) + len(self.body) + len(self._text or b"") + 200
-
-    def publication(self) -> Publication:
-        """Give it back as the engine's publication."""
-        flags = Flag(self.flags)
-        place = (self.epoch, self.offset, self.at)
-        return Publication(*place, flags, self.publisher, self.key, self.body)
+        """Bytes that this item keeps in memory, about; JSON is counted before it is made."""
+        return 3 * len(self.packed) + _OVERHEAD
 
 
 def json_of(body: bytes) -> bytes:
