@@ -1,0 +1,1 @@
+"""Autobahn|Testsuite against the WebSocket protocol class: `python -m tests.autobahn`."""
