@@ -31,13 +31,13 @@ class SubscriberLink(Link):
     def __init__(
         self,
         url: str,
-        on_message: Callable[[str, bytes], None],
+        on_payload: Callable[[str, bytes], None],
         on_gap: Callable[[str | None], None],
         *,
         name: str = "subscriber",
     ) -> None:
         super().__init__(parse_url(url), name)
-        self._on_message = on_message
+        self._on_payload = on_payload
         self._on_gap = on_gap
         self._wanted: dict[bytes, str] = {}
         self._waiting: dict[bytes, deque[asyncio.Future[None]]] = {}
@@ -50,14 +50,14 @@ class SubscriberLink(Link):
     async def open(
         cls,
         url: str,
-        on_message: Callable[[str, bytes], None],
+        on_payload: Callable[[str, bytes], None],
         on_gap: Callable[[str | None], None],
         *,
         name: str = "subscriber",
         timeout: float = 5.0,
     ) -> SubscriberLink:
         """Connect; raises as `RedisLink.open`."""
-        link = cls(url, on_message, on_gap, name=name)
+        link = cls(url, on_payload, on_gap, name=name)
         await link._start(timeout)
         return link
 
@@ -152,7 +152,7 @@ class SubscriberLink(Link):
 
     def _deliver(self, channel: str, payload: bytes) -> None:
         try:
-            self._on_message(channel, payload)
+            self._on_payload(channel, payload)
         except Exception:
             # What one listener could not take is a hole for it, never the end of the link.
             log.exception("a payload of %s could not be taken", channel)
