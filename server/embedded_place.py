@@ -53,13 +53,19 @@ class Place:
         """
         if self.account is None or self.account.can_reach(original / probe):
             return original
-        copy = self.folder / "bin" / original.name
+        package = original.parent
+        copy = self.folder / "bin" / package.name / original.name
         if not copy.exists():
+            # The shared libraries of a wheel lie beside its package.
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.is_dir():
+                _copy(libraries, self.folder / "bin" / libraries.name)
             half = copy.with_suffix(".half")
             _copy(original, half)
-            for path in (copy.parent, half, *half.rglob("*")):
+            for path in (self.folder / "bin").rglob("*"):
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
             half.rename(copy)
+            (self.folder / "bin").chmod(0o755)
         return copy
 
     def remove(self) -> None:
@@ -135,7 +141,7 @@ def _unsupported(what: str) -> EmbeddedError:
 
 
 def _copy(original: Path, copy: Path) -> None:
-    copy.parent.mkdir(exist_ok=True)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     if original.is_dir():
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(original, copy, ignore=shutil.ignore_patterns("include", "*.a", "pgxs"))
