@@ -37,6 +37,8 @@ class Viewer:
     address: str = ""
     """The client's address, after trusted proxies."""
     language: str = "en"
+    since: int = 0
+    """When this identity was made, in ms; 0 when that is not known."""
 
 
 @dataclass(slots=True)
