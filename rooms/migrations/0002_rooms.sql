@@ -39,3 +39,20 @@ CREATE TABLE broadcasts (
 COMMENT ON COLUMN broadcasts.upright IS 'A 9:16 picture; otherwise 16:9.';
 CREATE UNIQUE INDEX broadcasts_one_live ON broadcasts (room_id) WHERE state = 'live';
 CREATE INDEX broadcasts_room ON broadcasts (room_id, starts_at);
+
+CREATE VIEW broadcasts_shown AS
+SELECT b.*, h.name AS host_name
+FROM broadcasts b JOIN members h ON h.id = b.host_id;
+
+CREATE VIEW rooms_now AS
+SELECT r.*, b.id AS broadcast_id, b.title AS broadcast_title, b.about AS broadcast_about,
+       b.host_id, b.host_name, b.state, b.video_kind, b.video_url, b.poster_url, b.upright,
+       b.starts_at, b.started_at, b.ended_at
+FROM rooms r LEFT JOIN LATERAL (
+    SELECT * FROM broadcasts_shown s
+    WHERE s.room_id = r.id
+      AND (s.state = 'live' OR s.state = 'scheduled' AND s.starts_at > now() - interval '12 hours')
+    ORDER BY s.state = 'live' DESC, s.starts_at, s.id
+    LIMIT 1
+) b ON true;
+COMMENT ON VIEW rooms_now IS 'Rooms with the broadcast that is on, else the next; one forgotten for 12 hours is not to come.';

@@ -18,7 +18,8 @@ CREATE TABLE messages (
     epoch             bigint,
     "offset"          bigint,
     edited_at         timestamptz,
-    edited_offset     bigint,
+    changed_epoch     bigint NOT NULL DEFAULT 0,
+    changed_offset    bigint NOT NULL DEFAULT 0,
     at                timestamptz NOT NULL,
     hidden_by_purge   boolean NOT NULL DEFAULT false,
     tokens            tsvector,
@@ -29,6 +30,7 @@ CREATE TABLE messages (
     CHECK (state IN ('held', 'rejected') OR "offset" IS NOT NULL)
 );
 COMMENT ON COLUMN messages."offset" IS 'The place in the room; a held message has none until it is approved.';
+COMMENT ON COLUMN messages.changed_offset IS 'The place of the last applied edit, hiding or restoring; an earlier one does nothing.';
 COMMENT ON COLUMN messages.state IS 'hidden: by a moderator; deleted: by the author; the text of a deleted message is emptied.';
 CREATE INDEX messages_order ON messages (room_id, epoch, "offset");
 CREATE INDEX messages_author ON messages (author, at);
@@ -38,9 +40,13 @@ CREATE TABLE reactions (
     message_id uuid NOT NULL,
     viewer     text NOT NULL,
     kind       text NOT NULL,
+    removed    boolean NOT NULL,
+    epoch      bigint NOT NULL,
+    "offset"   bigint NOT NULL,
     at         timestamptz NOT NULL,
     PRIMARY KEY (room_id, message_id, viewer, kind)
 );
+COMMENT ON COLUMN reactions.removed IS 'Taken back; the row stays, so that an old entry applied again cannot revive it.';
 
 CREATE TABLE outbox (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -75,3 +81,13 @@ CREATE TABLE stream_owners (
 );
 COMMENT ON TABLE stream_owners IS 'Which worker may apply a partition of the log: one that was frozen finds another name here.';
 COMMENT ON COLUMN stream_owners.applied IS 'The entries of the last batch, which may be committed and not yet acknowledged.';
+
+CREATE VIEW messages_shown AS
+SELECT m.room_id, m.id, m.broadcast_id, m.author, m.author_name, m.author_rank,
+       m.client_message_id, CASE WHEN m.state = 'visible' THEN m.text END AS text,
+       m.reply_to, r.author_name AS reply_name,
+       CASE WHEN r.state = 'visible' THEN r.text END AS reply_text,
+       m.is_question, m.state, m.epoch, m."offset", m.edited_at, m.at
+FROM messages m LEFT JOIN messages r ON r.room_id = m.room_id AND r.id = m.reply_to
+WHERE m."offset" IS NOT NULL;
+COMMENT ON VIEW messages_shown IS 'Messages with a place; the text only of those that are visible.';
