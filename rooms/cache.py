@@ -1,0 +1,101 @@
+"""The rooms of this process: read once, dropped when a change is announced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from rooms import reads
+from rooms.rules import Room, room_number
+from server.context import Context, Viewer
+from server.errors import Refused
+
+CAPACITY = 1000
+FRESH_MS = 30_000
+"""After this a room is read again, should an announcement have been lost."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    room: Room | None
+    since: int
+
+
+class RoomCache:
+    """Up to 1,000 rooms; many askers at once cause one read, and an outage of Postgres none."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._loads: dict[int, asyncio.Task[Room | None]] = {}
+        self._visible: dict[tuple[str, ...], tuple[int, list[int]]] = {}
+
+    async def room(self, room_id: str) -> Room:
+        """Give a room; `not_found` when there is none."""
+        try:
+            number = room_number(room_id)
+        except Refused:
+            raise _missing() from None
+        kept = self._kept.get(number)
+        if kept is None or self._ctx.clock() - kept.since > FRESH_MS:
+            room = await self._refreshed(number, kept)
+        else:
+            self._kept.move_to_end(number)
+            room = kept.room
+        if room is None:
+            raise _missing()
+        return room
+
+    async def visible(self, viewer: Viewer) -> list[int]:
+        """Give the numbers of all rooms that this viewer may see."""
+        key = tuple(reads.visibilities(viewer.rank))
+        known = self._visible.get(key)
+        if known is not None and self._ctx.clock() - known[0] <= FRESH_MS:
+            return known[1]
+        at = self._ctx.clock()
+        numbers = await reads.visible_ids(self._ctx.db, viewer.rank)
+        self._visible[key] = (at, numbers)
+        return numbers
+
+    def forget(self, room_id: str | None = None) -> None:
+        """Drop a room, or all of them, so that the next asker reads what is true now."""
+        self._visible.clear()
+        if room_id is None:
+            self._kept.clear()
+            self._loads.clear()
+        elif room_id.isascii() and room_id.isdigit():
+            self._kept.pop(int(room_id), None)
+            # A read under way may carry what was true before the change.
+            self._loads.pop(int(room_id), None)
+
+    async def _refreshed(self, number: int, kept: _Kept | None) -> Room | None:
+        try:
+            return await self._load(number)
+        except Refused as refused:
+            if refused.code == "unavailable" and kept is not None:
+                return kept.room
+            raise
+
+    async def _load(self, number: int) -> Room | None:
+        task = self._loads.get(number)
+        if task is None:
+            task = asyncio.create_task(reads.room(self._ctx.db, number))
+            self._loads[number] = task
+            task.add_done_callback(lambda done: self._keep(number, done))
+        return await asyncio.shield(task)
+
+    def _keep(self, number: int, done: asyncio.Task[Room | None]) -> None:
+        if self._loads.get(number) is not done:
+            return
+        del self._loads[number]
+        if done.cancelled() or done.exception() is not None:
+            return
+        self._kept[number] = _Kept(done.result(), self._ctx.clock())
+        self._kept.move_to_end(number)
+        while len(self._kept) > CAPACITY:
+            self._kept.popitem(last=False)
+
+
+def _missing() -> Refused:
+    return Refused("not_found", "There is no such room.")

@@ -1,0 +1,101 @@
+"""Rooms, as the database has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moderation.rules import Rank
+from rooms.rules import Broadcast, Kind, Room, State, Visibility
+from server.context import Viewer
+from server.database import Queries, statements
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+sql = statements(__package__)
+
+
+def visibilities(rank: int) -> list[str]:
+    """Name the visibilities that this rank reaches."""
+    reached = [Visibility.PUBLIC]
+    if rank >= Rank.MEMBER:
+        reached.append(Visibility.MEMBERS)
+    if rank >= Rank.MODERATOR:
+        reached.append(Visibility.STAFF)
+    return [str(v) for v in reached]
+
+
+async def room(db: Queries, number: int) -> Room | None:
+    """Find a room by its number."""
+    row = await db.one(sql.room, number)
+    return room_of(row) if row else None
+
+
+async def room_by_slug(db: Queries, slug: str) -> Room | None:
+    """Find a room by its name in addresses."""
+    row = await db.one(sql.room_by_slug, slug)
+    return room_of(row) if row else None
+
+
+async def rooms(db: Queries, viewer: Viewer) -> list[Room]:
+    """List the rooms that this viewer may see; open ones first."""
+    rows = await db.all(sql.rooms, visibilities(viewer.rank))
+    return [room_of(row) for row in rows]
+
+
+async def visible_ids(db: Queries, rank: int) -> list[int]:
+    """List the numbers of all rooms that this rank may see."""
+    return [row["id"] for row in await db.all(sql.visible_ids, visibilities(rank))]
+
+
+def room_of(row: Record) -> Room:
+    """Make a room of a row of `rooms_now`."""
+    return Room(
+        id=str(row["id"]),
+        kind=Kind(row["kind"]),
+        slug=row["slug"],
+        title=row["title"],
+        about=row["about"],
+        visibility=Visibility(row["visibility"]),
+        min_rank=row["min_rank"],
+        cooldown_ms=row["cooldown_ms"],
+        pinned=row["pinned"],
+        closed=row["closed_at"] is not None,
+        broadcast=_broadcast_now(row) if row["broadcast_id"] else None,
+    )
+
+
+def _broadcast_now(row: Record) -> Broadcast:
+    return Broadcast(
+        id=str(row["broadcast_id"]),
+        room_id=str(row["id"]),
+        title=row["broadcast_title"],
+        about=row["broadcast_about"],
+        **_showing(row),
+    )
+
+
+def broadcast_of(row: Record) -> Broadcast:
+    """Make a broadcast of a row of `broadcasts_shown`."""
+    return Broadcast(
+        id=str(row["id"]),
+        room_id=str(row["room_id"]),
+        title=row["title"],
+        about=row["about"],
+        **_showing(row),
+    )
+
+
+_SHOWING = (
+    *("video_kind", "video_url", "poster_url", "upright"),
+    *("starts_at", "started_at", "ended_at"),
+)
+
+
+def _showing(row: Record) -> dict[str, Any]:
+    return {
+        "host_id": f"m{row['host_id']}",
+        "host_name": row["host_name"],
+        "state": State(row["state"]),
+        **{name: row[name] for name in _SHOWING},
+    }
