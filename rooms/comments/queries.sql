@@ -1,0 +1,28 @@
+-- message --
+-- What has to be known of a message before it is changed or answered.
+SELECT author, author_name, text, at, state FROM messages WHERE room_id = $1 AND id = $2;
+
+-- hold_guest --
+-- The row of a guest whose first message is held.
+INSERT INTO guests (id, name) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING;
+
+-- hold --
+-- A message that waits for a moderator: without a place; none comes back for a repetition.
+INSERT INTO messages (room_id, id, broadcast_id, member_id, guest_id, author_name, author_rank,
+                      client_message_id, text, reply_to, is_question, state, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'held', $12)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- repeated --
+-- What an earlier try with the same client_message_id became.
+SELECT id, text, reply_to, is_question, state, epoch, "offset", at FROM messages
+WHERE room_id = $1 AND author = $2 AND client_message_id = $3;
+
+-- withdraw --
+-- The author takes back what is still held.
+UPDATE messages SET state = 'rejected', text = '' WHERE room_id = $1 AND id = $2 AND state = 'held';
+
+-- members_named --
+-- Members by their folded names.
+SELECT id FROM members WHERE name_key = ANY($1::text[]) AND deleted_at IS NULL;
