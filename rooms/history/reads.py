@@ -1,0 +1,99 @@
+"""What was said in a room, page by page, from Postgres alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from rooms.history.rules import PAGE, Page, PastMessage, Quoted, Reactions
+from rooms.rules import Position, message_id, message_uuid
+from server.database import Queries, statements
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+sql = statements(__package__)
+
+
+async def page(
+    db: Queries, room: int, *, before: Position | None = None, limit: int = 50, viewer: str = ""
+) -> Page:
+    """Give the newest messages before a place, or the newest of all; at most 100."""
+    limit = max(1, min(limit, PAGE))
+    place = (before.epoch, before.offset) if before else (None, None)
+    rows = await db.all(sql.before, room, *place, limit + 1)
+    messages = [past_message(row) for row in reversed(rows[:limit])]
+    messages = await _with_reactions(db, room, messages, viewer)
+    return Page(messages, older=len(rows) > limit, newer=before is not None)
+
+
+async def around(
+    db: Queries, room: int, uuid: UUID, *, each: int = 25, viewer: str = ""
+) -> Page | None:
+    """Give a message and what was said before and after it; None when it has no place here."""
+    row = await db.one(sql.one, room, uuid)
+    if row is None:
+        return None
+    each = max(1, min(each, PAGE // 2))
+    place = (row["epoch"], row["offset"])
+    before = await db.all(sql.before, room, *place, each + 1)
+    after = await db.all(sql.after, room, *place, each + 1)
+    rows = [*reversed(before[:each]), row, *after[:each]]
+    messages = await _with_reactions(db, room, [past_message(r) for r in rows], viewer)
+    return Page(messages, older=len(before) > each, newer=len(after) > each)
+
+
+async def by_author(
+    db: Queries, author: str, rooms: Sequence[int], *, before: int | None = None, limit: int = 50
+) -> list[PastMessage]:
+    """List what one person said in these rooms, newest first; `before` in ms."""
+    at = datetime.fromtimestamp(before / 1000, UTC) if before is not None else None
+    rows = await db.all(sql.by_author, author, list(rooms), at, max(1, min(limit, PAGE)))
+    return [past_message(row) for row in rows]
+
+
+async def room_of_message(db: Queries, uuid: UUID) -> str | None:
+    """Find the room of a message that is known by its id alone."""
+    row = await db.one(sql.room_of_message, uuid)
+    return str(row["room_id"]) if row else None
+
+
+def past_message(row: Record) -> PastMessage:
+    """Make a message of a row of `messages_shown`."""
+    quoted = None
+    if row["reply_to"] is not None:
+        quoted = Quoted(
+            id=message_id(row["reply_to"]), name=row["reply_name"] or "", text=row["reply_text"]
+        )
+    return PastMessage(
+        id=message_id(row["id"]),
+        room_id=str(row["room_id"]),
+        position=Position(row["epoch"], row["offset"]),
+        at=round(row["at"].timestamp() * 1000),
+        author=row["author"],
+        author_name=row["author_name"],
+        author_rank=row["author_rank"],
+        client_message_id=row["client_message_id"],
+        text=row["text"],
+        state=row["state"],
+        broadcast_id=str(row["broadcast_id"]) if row["broadcast_id"] else None,
+        reply_to=quoted,
+        edited=row["edited_at"] is not None,
+        question=row["is_question"],
+    )
+
+
+async def _with_reactions(
+    db: Queries, room: int, messages: list[PastMessage], viewer: str
+) -> list[PastMessage]:
+    if not messages:
+        return messages
+    ids = [message_uuid(m.id) for m in messages]
+    found: dict[str, list[Reactions]] = {}
+    for row in await db.all(sql.reactions, room, ids, viewer):
+        reaction = Reactions(kind=row["kind"], count=row["count"], own=row["own"])
+        found.setdefault(message_id(row["message_id"]), []).append(reaction)
+    return [replace(m, reactions=tuple(found.get(m.id, ()))) for m in messages]
