@@ -1,0 +1,1 @@
+"""Hearts in live rooms, and reactions to single messages in topic rooms."""
