@@ -69,6 +69,8 @@ def _broadcast_now(row: Record) -> Broadcast:
     return Broadcast(
         id=str(row["broadcast_id"]),
         room_id=str(row["id"]),
+        room_slug=row["slug"],
+        room_title=row["title"],
         title=row["broadcast_title"],
         about=row["broadcast_about"],
         **_showing(row),
@@ -80,6 +82,8 @@ def broadcast_of(row: Record) -> Broadcast:
     return Broadcast(
         id=str(row["id"]),
         room_id=str(row["room_id"]),
+        room_slug=row["room_slug"],
+        room_title=row["room_title"],
         title=row["title"],
         about=row["about"],
         **_showing(row),

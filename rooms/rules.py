@@ -63,6 +63,8 @@ class Broadcast:
 
     id: str
     room_id: str
+    room_slug: str
+    room_title: str
     title: str
     about: str
     host_id: str

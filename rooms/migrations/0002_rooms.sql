@@ -41,8 +41,8 @@ CREATE UNIQUE INDEX broadcasts_one_live ON broadcasts (room_id) WHERE state = 'l
 CREATE INDEX broadcasts_room ON broadcasts (room_id, starts_at);
 
 CREATE VIEW broadcasts_shown AS
-SELECT b.*, h.name AS host_name
-FROM broadcasts b JOIN members h ON h.id = b.host_id;
+SELECT b.*, h.name AS host_name, r.slug AS room_slug, r.title AS room_title
+FROM broadcasts b JOIN members h ON h.id = b.host_id JOIN rooms r ON r.id = b.room_id;
 
 CREATE VIEW rooms_now AS
 SELECT r.*, b.id AS broadcast_id, b.title AS broadcast_title, b.about AS broadcast_about,

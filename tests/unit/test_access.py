@@ -16,22 +16,10 @@ from server.errors import Refused
 
 NOW = datetime(2025, 11, 21, tzinfo=UTC)
 TOPIC = Room("42", Kind.TOPIC, "tea", "Tea")
-SHOWING = Broadcast(
-    *(
-        "7",
-        "42",
-        "Evening",
-        "",
-        "m1",
-        "Yui",
-        State.LIVE,
-        "hls",
-        "https://v.example/a.m3u8",
-        "",
-        True,
-    ),
-    starts_at=NOW,
-)
+PLACE = {"id": "7", "room_id": "42", "room_slug": "tea", "room_title": "Tea"}
+WORDS = {"title": "Evening", "about": "", "host_id": "m1", "host_name": "Yui", "poster_url": ""}
+VIDEO = {"video_kind": "hls", "video_url": "https://v.example/a.m3u8", "upright": True}
+SHOWING = Broadcast(**PLACE, **WORDS, **VIDEO, state=State.LIVE, starts_at=NOW)
 LIVE = replace(TOPIC, kind=Kind.LIVE, broadcast=SHOWING)
 
 WRITING = (Action.POST, Action.EDIT, Action.TYPE)
