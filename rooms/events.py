@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 import msgpack
 
@@ -151,6 +151,31 @@ class Video(TypedDict):
     upright: bool
 
 
+class Pinned(TypedDict):
+    """The comment that stands above the others."""
+
+    id: str
+    author: Author
+    text: str
+
+
+class RoomInfo(TypedDict):
+    """A room as clients see it, with the broadcast that is on or comes next."""
+
+    id: str
+    kind: str
+    slug: str
+    title: str
+    about: str
+    visibility: str
+    mode: str
+    min_rank: int
+    cooldown_ms: int
+    closed: bool
+    pinned: Pinned | None
+    broadcast: BroadcastInfo | None
+
+
 class BroadcastStarted(TypedDict):
     """A broadcast began."""
 
@@ -266,6 +291,24 @@ def typing_started(viewer: Viewer) -> TypingStarted:
     """Build the passing sign that somebody writes."""
     return TypingStarted(
         event="typing.started", person=Person(id=viewer.id or "", name=viewer.name)
+    )
+
+
+def room_info(room: Room) -> RoomInfo:
+    """Give a room as clients see it."""
+    return RoomInfo(
+        id=room.id,
+        kind=room.kind,
+        slug=room.slug,
+        title=room.title,
+        about=room.about,
+        visibility=room.visibility,
+        mode=mode_of(room.min_rank),
+        min_rank=room.min_rank,
+        cooldown_ms=room.cooldown_ms,
+        closed=room.closed,
+        pinned=cast(Pinned | None, room.pinned),
+        broadcast=broadcast_info(room.broadcast) if room.broadcast else None,
     )
 
 

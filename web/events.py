@@ -1,0 +1,39 @@
+"""Every push, one table; `python -m web.events` writes the browser's types of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from rooms import events as rooms
+from web.schema import fields, shapes, typescript
+
+EVENTS: tuple[type, ...] = rooms.PUSHES
+"""What may arrive on a channel: each is a TypedDict with a literal `event`."""
+SEEN: tuple[type, ...] = (rooms.RoomInfo,)
+"""What replies hold besides pushes."""
+TARGET = Path(__file__).parent / "static/events.d.ts"
+
+
+def name_of(event: type) -> str:
+    """Give the wire name of a push, such as `comment.posted`."""
+    hint: Any = fields(event)["event"][0]
+    return str(get_args(hint)[0])
+
+
+def declarations() -> str:
+    """Write the types of all pushes as a TypeScript declaration file."""
+    parts = ["// Written by `python -m web.events` from the Python definitions; do not edit."]
+    parts += [typescript(shape) for shape in shapes((*EVENTS, *SEEN))]
+    names = sorted(event.__name__ for event in EVENTS)
+    parts.append("/** Everything that a channel may carry. */")
+    parts[-1] += "\nexport type Push =\n" + "\n".join(f"  | {name}" for name in names) + ";"
+    parts.append(
+        "/** The push of one event. */\n"
+        'export type PushOf<E extends Push["event"]> = Extract<Push, { event: E }>;'
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(declarations(), encoding="utf-8")
