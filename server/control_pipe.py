@@ -1,0 +1,102 @@
+"""The pipe between the supervisor and a process it started: ready, metrics, and who is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+VARIABLE = "HIROBA_SUPERVISOR"
+"""Names the descriptor of the child's end."""
+LONGEST_LINE = 16 * 2**20
+
+
+class ControlPipe:
+    """One end of the pipe: JSON lines, each a message; requests are answered by name."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._answers: dict[str, Callable[[], Any]] = {}
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+        self.said: dict[str, Any] = {}
+        """What the other end has said last, by name."""
+        self._news = asyncio.Event()
+
+    @classmethod
+    async def open(cls, end: socket.socket) -> ControlPipe:
+        """Use a connected socket."""
+        return cls(*await asyncio.open_connection(sock=end, limit=LONGEST_LINE))
+
+    @classmethod
+    async def of_child(cls, environ: Mapping[str, str]) -> ControlPipe | None:
+        """Open the child's end; None when nobody supervises this process."""
+        descriptor = environ.get(VARIABLE)
+        return await cls.open(socket.socket(fileno=int(descriptor))) if descriptor else None
+
+    def answer(self, name: str, value: Callable[[], Any]) -> None:
+        """Answer questions of this name."""
+        self._answers[name] = value
+
+    def say(self, name: str, value: Any = True) -> None:
+        """Tell the other end something."""
+        self._send({"say": name, "value": value})
+
+    async def ask(self, name: str) -> Any:
+        """Ask the other end; ConnectionError when it is gone before it answers."""
+        if self._reader.at_eof():
+            raise ConnectionError("the other process ended")
+        self._number += 1
+        future = self._asked[self._number] = asyncio.get_running_loop().create_future()
+        self._send({"ask": name, "number": self._number})
+        try:
+            return await future
+        finally:
+            self._asked.pop(self._number, None)
+
+    async def heard(self, name: str) -> Any:
+        """Wait until the other end has said this; ConnectionError when it ends before."""
+        while name not in self.said:
+            if self._reader.at_eof():
+                raise ConnectionError("the other process ended")
+            self._news.clear()
+            await self._news.wait()
+        return self.said[name]
+
+    async def run(self) -> None:
+        """Serve the pipe until the other end is gone."""
+        try:
+            while line := await self._reader.readline():
+                self._take(json.loads(line))
+        except (OSError, ValueError):
+            pass
+        finally:
+            self._reader.feed_eof()
+            self._news.set()
+            for future in self._asked.values():
+                if not future.done():
+                    future.set_exception(ConnectionError("the other process ended"))
+
+    def close(self) -> None:
+        """Close this end."""
+        self._writer.close()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        match message:
+            case {"say": name, "value": value}:
+                self.said[name] = value
+                self._news.set()
+            case {"ask": name, "number": number}:
+                value = self._answers[name]() if name in self._answers else None
+                self._send({"reply": number, "value": value})
+            case {"reply": number, "value": value}:
+                future = self._asked.get(number)
+                if future is not None and not future.done():
+                    future.set_result(value)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if not self._writer.transport.is_closing():
+            self._writer.write(json.dumps(message).encode() + b"\n")
