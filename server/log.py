@@ -55,7 +55,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        fields = dict(getattr(record, _FIELDS, None) or {"logger": record.name})
+        fields = dict(getattr(record, _FIELDS, {"logger": record.name}))
         if record.exc_info and record.exc_info[1]:
             fields["error"] = record.exc_info[1]
         known = {
