@@ -29,11 +29,17 @@ class Embedded:
     postgres: Postgres
     valkey: Valkey
 
-    def __init__(self, data_dir: Path, *, fast: bool = False) -> None:
-        """`fast` trades safety against a crash of the machine for speed: for tests only."""
+    def __init__(
+        self, data_dir: Path, *, fast: bool = False, postgres: bool = True, valkey: bool = True
+    ) -> None:
+        """Start nothing yet; either server may be left out.
+
+        `fast` trades safety against a crash of the machine for speed: for tests only.
+        """
         self.data_dir = data_dir.absolute()
         self.servers: tuple[PrivateServer, ...] = ()
         self._fast = fast
+        self._wanted = (valkey, postgres)
         self._place: Place | None = None
         self._locks: list[int] = []
 
@@ -58,13 +64,15 @@ class Embedded:
             self._place = Place(self.data_dir, self._wait_for_leftovers())
             self.valkey = Valkey(self._place, self._fast)
             self.postgres = Postgres(self._place, self._fast)
-            self.servers = (self.valkey, self.postgres)
+            both = (self.valkey, self.postgres)
+            self.servers = tuple(s for s, wanted in zip(both, self._wanted, strict=True) if wanted)
             for server in self.servers:
                 server.prepare()
                 server.launch()
             for server in self.servers:
                 server.wait_ready()
-            self.postgres.create_database()
+            if self.postgres in self.servers:
+                self.postgres.create_database()
         except BaseException:
             self.stop()
             raise

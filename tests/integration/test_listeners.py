@@ -1,0 +1,50 @@
+"""The listening sockets that gateways inherit."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import ExitStack, closing
+
+import pytest
+
+from server.errors import SettingsError
+from server.settings import Settings
+from web.cli.listeners import SEND_BUFFER, bind
+
+
+def test_every_gateway_gets_a_socket_on_the_same_port() -> None:
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(closing(s)) for s in bind(Settings.for_tests(port=0, gateways=3))
+        ]
+
+        assert len({s.getsockname() for s in sockets}) == 1
+        assert len(sockets) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems report the size differently")
+def test_accepted_sockets_inherit_the_small_send_buffer() -> None:
+    (listener,) = bind(Settings.for_tests(port=0))
+    listener.setblocking(True)
+
+    with closing(listener), socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with closing(accepted):
+            # Linux doubles what was asked for, to account for its own books.
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SEND_BUFFER
+
+
+def test_a_port_that_somebody_shares_is_taken_all_the_same() -> None:
+    (first,) = bind(Settings.for_tests(port=0))
+    port = first.getsockname()[1]
+
+    with closing(first), pytest.raises(SettingsError, match=f"port {port} is taken"):
+        bind(Settings.for_tests(port=port))
+
+
+def test_ipv6_is_served_too() -> None:
+    (listener,) = bind(Settings.for_tests(bind="::1", port=0))
+
+    with closing(listener), socket.create_connection(listener.getsockname()[:2]) as connection:
+        assert connection.family == socket.AF_INET6

@@ -1,0 +1,110 @@
+"""One gateway process: pages, API and live sockets on one listening socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from server import log as logs
+from server.http_protocol import HttpProtocol
+from server.metrics import render
+from server.settings import Settings
+from server.websocket import WebSocketProtocol
+from web.app import create_app
+from web.cli import listeners
+from web.cli.process import stopping
+
+GRACE = 5
+"""Seconds that open requests get after the drain."""
+
+log = logs.Log(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with signals left to us: our drain comes before its shutdown."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serves = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serves.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM, SIGINT or the end of the supervisor; gives the exit status."""
+    descriptor = os.environ.get(listeners.VARIABLE)
+    listener = listeners.inherited(descriptor) if descriptor else listeners.bind(settings)[0]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, listener))
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> int:
+    server = _Server(
+        uvicorn.Config(
+            create_app(settings),
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
+            ws_per_message_deflate=False,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            # The client's address comes from server.addresses alone.
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+            backlog=listeners.BACKLOG,
+        )
+    )
+    async with stopping() as (stop, pipe):
+        serving = asyncio.create_task(server.serve([listener]))
+        if await _first(serving, server.serves.wait()):
+            log.info("gateway.started")
+            if pipe is not None:
+                pipe.answer("metrics", render)
+                pipe.say("ready")
+            if await _first(serving, stop.wait()):
+                await _drain(server, settings.drain_seconds)
+                server.should_exit = True
+        await serving
+    return 0
+
+
+async def _first(serving: asyncio.Task[None], event: Coroutine[Any, Any, Any]) -> bool:
+    """Wait for an event; False when uvicorn ended before."""
+    waiting = asyncio.create_task(event)
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return not serving.done()
+
+
+async def _drain(server: uvicorn.Server, seconds: int) -> None:
+    """Ask every live socket to come back elsewhere; a second signal cuts it short."""
+    gateway = server.lifespan.state.get("gateway")
+    if gateway is None:
+        return
+    log.info("gateway.draining", seconds=seconds)
+    again = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, again.set)
+    draining = asyncio.ensure_future(gateway.drain(seconds))
+    waiting = asyncio.create_task(again.wait())
+    await asyncio.wait({draining, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (draining, waiting):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,83 @@
+"""The commands, one table, and what happens to their errors."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from server import log
+from server.errors import HirobaError
+from server.settings import Settings, describe
+from web.cli import gateway, serve
+from web.cli.paths import program_version
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: its help, its options, and what it does."""
+
+    help: str
+    run: Callable[[Settings, argparse.Namespace], int]
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+
+
+COMMANDS = {
+    "serve": Command("start everything (the default)", serve.run, serve.add_arguments),
+    "gateway": Command("start one gateway on servers that run", lambda s, _: gateway.run(s)),
+}
+OPTIONS = {"port": "HIROBA_PORT", "gateways": "HIROBA_GATEWAYS", "data": "HIROBA_DATA_DIR"}
+"""Options that stand for a setting."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its status: 1 when something is wrong, 2 when it was misused."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = arguments if arguments == ["--version"] else ["serve", *arguments]
+    args = _parser().parse_args(arguments)
+    given = {
+        variable: value
+        for option, variable in OPTIONS.items()
+        if (value := getattr(args, option, None)) is not None
+    }
+    try:
+        settings = Settings.from_env({**_quiet(args), **os.environ, **given})
+        log.configure(settings.log_level, settings.log_format, args.name)
+        sys.exit(args.command.run(settings, args))
+    except HirobaError as error:
+        print(f"hiroba: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _quiet(args: argparse.Namespace) -> dict[str, str]:
+    """Keep the terminal of a person free for what the command itself prints."""
+    at_a_terminal = sys.stderr.isatty() and args.name not in ("gateway", "worker")
+    return {"HIROBA_LOG_LEVEL": "warning"} if at_a_terminal else {}
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(len(name) for name, _, _ in describe())
+    settings = "\n".join(
+        f"  {name:<{width}}  {text}" + (f" [{default}]" if default else "")
+        for name, default, text in describe()
+    )
+    parser = argparse.ArgumentParser(
+        prog="hiroba",
+        description="A self-hosted server for live commerce and the community around it.",
+        epilog=f"settings (environment variables):\n{settings}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hiroba {program_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.help, description=command.help)
+        command.arguments(sub)
+        sub.add_argument("--data", metavar="DIR", help="where the private servers keep data")
+        sub.add_argument("--name", default=name, help=argparse.SUPPRESS)
+        sub.set_defaults(command=command)
+    return parser

@@ -1,0 +1,38 @@
+"""What every process of ours does alike: logs, signals, the pipe to the supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from server.control_pipe import ControlPipe
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@asynccontextmanager
+async def stopping() -> AsyncIterator[tuple[asyncio.Event, ControlPipe | None]]:
+    """Give an event that is set by SIGTERM, SIGINT or the end of the supervisor, and the pipe."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    pipe = await ControlPipe.of_child(os.environ)
+    watching = asyncio.create_task(_watch(pipe, stop)) if pipe is not None else None
+    try:
+        yield stop, pipe
+    finally:
+        if watching is not None and pipe is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            pipe.close()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def _watch(pipe: ControlPipe, stop: asyncio.Event) -> None:
+    await pipe.run()
+    stop.set()

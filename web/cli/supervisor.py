@@ -1,0 +1,175 @@
+"""Keeps gateways, worker and private servers running until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+
+from server import metrics
+from server.embedded import Embedded
+from server.embedded_servers import PrivateServer
+from server.log import Log
+from server.settings import Settings
+from web.cli.children import ManagedChild, environment
+
+READY = 60.0
+"""Seconds in which every child has to serve."""
+ROUND = 0.25
+"""Seconds between two looks at the children; the end of one wakes us at once."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+UP = Gauge("hiroba_up", "Whether a process runs.", ["name"])
+RESTARTS = Counter("hiroba_restarts", "Restarts of a process that had died.", ["name"])
+
+log = Log(__name__)
+
+
+class Supervisor:
+    """The parent of all processes; the listening sockets stay open here."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sockets: Sequence[socket.socket],
+        embedded: Embedded | None,
+    ) -> None:
+        self.settings = settings
+        self.metrics_url = ""
+        self._embedded = embedded
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._servers_again: dict[str, float] = {}
+        shared = environment(
+            {
+                "DATABASE_URL": settings.database_url,
+                "REDIS_URL": settings.redis_url,
+                "HIROBA_PORT": str(settings.port),
+                "HIROBA_DATA_DIR": str(settings.data_dir),
+                "HIROBA_LOG_LEVEL": settings.log_level,
+            }
+        )
+        self.children = [
+            ManagedChild("gateway", f"gateway-{number}", shared, listener)
+            for number, listener in enumerate(sockets, 1)
+        ]
+
+    def pids(self) -> dict[str, list[int]]:
+        """Give the processes by role, the supervisor left out."""
+        pids: dict[str, list[int]] = {}
+        for child in self.children:
+            pids.setdefault(child.role, []).extend([child.pid] if child.pid else [])
+        for server in self._servers():
+            pids[server.name] = [server.pid] if server.pid else []
+        return pids
+
+    async def run(self, announce: Callable[[Supervisor], None]) -> int:
+        """Start everything, announce it, look after it, and stop everything; the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self._told_to_stop)
+        loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
+        try:
+            if not await self._start_all():
+                return 0 if self._stop.is_set() else 1
+            server = await metrics.serve(self._collect, self.settings.metrics_port)
+            self.metrics_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
+            announce(self)
+            await self._look_after_all()
+            server.close()
+            return 0
+        finally:
+            await self._stop_all()
+
+    def _told_to_stop(self) -> None:
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    async def _start_all(self) -> bool:
+        for child in self.children:
+            await child.start()
+        ready = asyncio.gather(*(self._ready(child) for child in self.children))
+        stopped = asyncio.create_task(self._stop.wait())
+        either: set[asyncio.Future[Any]] = {ready, stopped}
+        await asyncio.wait(either, timeout=READY, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if ready.done():
+            return all(ready.result())
+        ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
+        if not self._stop.is_set():
+            log.error("start.failed", reason=f"not ready within {READY:.0f} s")
+        return False
+
+    async def _ready(self, child: ManagedChild) -> bool:
+        if await child.ready():
+            return True
+        log.error("start.failed", name=child.name, reason="see its log above")
+        return False
+
+    async def _look_after_all(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            for child in self.children:
+                before = child.restarts
+                await child.look_after()
+                RESTARTS.labels(child.name).inc(child.restarts - before)
+            for server in self._servers():
+                self._look_after_server(server)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._any(self._wake, self._stop), ROUND)
+
+    @staticmethod
+    async def _any(*events: asyncio.Event) -> None:
+        tasks = [asyncio.create_task(event.wait()) for event in events]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _look_after_server(self, server: PrivateServer) -> None:
+        """Launch a private server that died; the gateways find it again by themselves."""
+        if server.pid is not None:
+            return
+        now = time.monotonic()
+        again = self._servers_again.get(server.name)
+        if again is None:
+            log.error("server.died", name=server.name, log=server.log)
+            self._servers_again[server.name] = now + 0.5
+        elif now >= again:
+            server.launch()
+            RESTARTS.labels(server.name).inc()
+            self._servers_again[server.name] = now + 2.0
+
+    def _servers(self) -> Sequence[PrivateServer]:
+        return self._embedded.servers if self._embedded is not None else ()
+
+    async def _collect(self) -> str:
+        for name, pid in self._alive().items():
+            UP.labels(name).set(pid is not None)
+        pages = await asyncio.gather(*(child.ask("metrics") for child in self.children))
+        named = {c.name: str(page) for c, page in zip(self.children, pages, strict=True) if page}
+        return await asyncio.to_thread(metrics.merge, {"supervisor": metrics.render(), **named})
+
+    def _alive(self) -> Mapping[str, Any]:
+        return {
+            **{child.name: child.pid for child in self.children},
+            **{server.name: server.pid for server in self._servers()},
+        }
+
+    async def _stop_all(self) -> None:
+        """Gateways first, so that what they accepted still reaches the worker."""
+        log.info("stopping")
+        grace = self.settings.drain_seconds + 10.0
+        for roles in (("gateway",), ("worker", "demo")):
+            chosen = [child for child in self.children if child.role in roles]
+            await asyncio.gather(*(child.stop(grace, self._hurry) for child in chosen))
