@@ -14,6 +14,7 @@ import orjson
 
 from server.errors import Refused
 from server.item import Item, json_of
+from server.websocket_frames import BINARY, TEXT
 
 VERSION: Final = 1
 MAX_INTEGER: Final = 2**53
@@ -26,6 +27,11 @@ class Encoding(Enum):
 
     JSON = "hiroba.v1.json"
     MSGPACK = "hiroba.v1.msgpack"
+
+    @property
+    def opcode(self) -> int:
+        """The kind of WebSocket message that carries it."""
+        return TEXT if self is Encoding.JSON else BINARY
 
 
 class CloseCode(IntEnum):

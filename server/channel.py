@@ -1,0 +1,280 @@
+"""One channel in this process: where it stands, what waits to be written, and who reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from server.hot_list import Feed, HotList, Member, Seat, Stats, Writer
+from server.item import Item
+from server.protocol import Encoding, passing, push
+from server.publication import Flag, Publication
+from server.recovery import Window, covered, merge
+from server.sampling import Sampler
+from server.tail import Tail
+from server.websocket_frames import frame
+
+HOLD: Final = 1.0
+"""Seconds that a push may be put off which would show nothing."""
+HEARTBEAT: Final = 15.0
+"""Seconds of quiet after which an empty push tells that nothing was missed."""
+REMEMBER: Final = 10.0
+"""Seconds that a window is kept after it was read."""
+MAX_PASSING: Final = 100
+"""Passing events of one flush; the oldest of more are dropped."""
+MAX_HELD: Final = 5000
+"""Publications that wait for a window to be read."""
+
+
+class Channel:
+    """What this process knows of a channel. Nothing here waits for anybody."""
+
+    def __init__(
+        self,
+        name: str,
+        stats: Stats,
+        *,
+        write: Writer = os.write,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin without a position; `begin` gives one."""
+        self.name = name
+        self.lock = asyncio.Lock()
+        """Held by the first subscribe and the last unsubscribe."""
+        self.joined = False
+        """Whether the subscription in Redis stands and the position is known."""
+        self.joining = 0
+        """Connections on their way in: the channel may not be left."""
+        self.epoch = 0
+        self.seen = 0
+        """The offset up to which everything was taken; what is above `flushed` waits."""
+        self.flushed = 0
+        self.flushed_at = 0.0
+        self.touched_at = now()
+        """When somebody last came or went."""
+        self.tail = Tail()
+        self.timer: asyncio.Handle | None = None
+        self.held: list[Publication] | None = None
+        """While a window is read: what arrives meanwhile."""
+        self.read_again = False
+        """Something was missed again while the window was read."""
+        self.window: Window | None = None
+        """The whole window as it was read last, for those who come back together."""
+        self.window_read_at = 0.0
+        self.reading: asyncio.Task[Window] | None = None
+        self.lists: dict[tuple[Feed, Encoding], HotList] = {}
+        self.members: dict[Member, None] = {}
+        self._stats = stats
+        self._write = write
+        self._now = now
+        self._sampler = Sampler()
+        self._pending: list[Item] = []
+        self._passing: list[bytes] = []
+
+    # What arrives.
+
+    def begin(self, window: Window) -> None:
+        """Take the position and the newest publications; nobody reads yet."""
+        self._restart(window.epoch, window.top)
+        self.flushed = window.top
+        entries = window.entries
+        if entries and entries[-1].offset == window.top:
+            self.tail = Tail(covered(entries[0])[0] - 1)
+            for entry in entries:
+                self.tail.add(self._item(entry))
+        self.joined = True
+        self._release(Window(window.epoch, window.top))
+
+    def take(self, publication: Publication) -> bool:
+        """Take a publication in its turn; False when something before it is missing."""
+        if self.held is None:
+            return self._accept(publication)
+        if len(self.held) >= MAX_HELD:
+            self.held.clear()
+            self.read_again = True
+        self.held.append(publication)
+        return True
+
+    def hold(self, publications: Iterable[Publication] = ()) -> None:
+        """Let what arrives wait, until `merge`."""
+        self.held = list(publications)
+        self.read_again = False
+
+    def continues(self, window: Window) -> bool:
+        """Tell whether what is held follows what was read; if not, the reading was too early."""
+        return merge(Window(window.epoch, window.top), self.held or []).whole
+
+    def merge(self, window: Window) -> None:
+        """Join what was read with what arrived meanwhile, and go on."""
+        self._release(window)
+        if (window.epoch, window.top) > (self.epoch, self.seen):
+            # Nothing will follow that shows the hole, so it is shown at once.
+            self._restart(window.epoch, window.top)
+            for hot_list in self.lists.values():
+                hot_list.give(self._frame(hot_list, []), self._now())
+
+    def pass_on(self, body: bytes) -> None:
+        """Take what happens now and has no place."""
+        self._passing.append(body)
+        if len(self._passing) > MAX_PASSING:
+            del self._passing[0]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a flush would write something."""
+        return bool(self._pending or self._passing)
+
+    # What leaves.
+
+    def flush(self, *, all: bool = False) -> None:
+        """Write what waits, one push for each list; with `all` also what was put off."""
+        now = self._now()
+        items, self._pending = self._pending, []
+        passed, self._passing = self._passing, []
+        self.flushed = self.seen
+        self.flushed_at = now
+        passings: dict[Encoding, bytes] = {}
+        for hot_list in list(self.lists.values()):
+            encoding = hot_list.encoding
+            if passed and encoding not in passings:
+                passings[encoding] = _framed(encoding, passing(encoding, self.name, passed))
+            shown = [item for item in items if item.offset > hot_list.covered]
+            if hot_list.feed is Feed.SAMPLED:
+                shown = [item for item in shown if item.chosen]
+            pushed = b""
+            if hot_list.covered < self.flushed:
+                if shown or all:
+                    pushed = self._frame(hot_list, shown)
+                elif hot_list.held_since is None:
+                    hot_list.held_since = now
+            if pushed or passed:
+                hot_list.give(pushed, now, passings.get(encoding, b""))
+
+    def beat(self) -> None:
+        """Write what was put off for too long, and heartbeats where it was quiet."""
+        now = self._now()
+        if now - self.window_read_at >= REMEMBER:
+            self.window = None
+        for hot_list in list(self.lists.values()):
+            hot_list.forget(now)
+            held = hot_list.held_since is not None and now - hot_list.held_since >= HOLD
+            if held and hot_list.covered < self.flushed:
+                hot_list.give(self._frame(hot_list, []), now)
+            elif now - hot_list.sent_at >= HEARTBEAT:
+                hot_list.write(self._frame(hot_list, []), now)
+
+    # Who reads.
+
+    def list_for(self, feed: Feed, encoding: Encoding) -> HotList:
+        """Give the list of a feed in an encoding."""
+        made = self.lists.get((feed, encoding))
+        if made is None:
+            made = HotList(feed, encoding, self.flushed, self._stats, self._write)
+            made.sent_at = self._now()
+            self.lists[feed, encoding] = made
+        return made
+
+    def seat(self, member: Member, hot_list: HotList) -> None:
+        """Put a member on a list, or beside it while its transport is not empty."""
+        seat = Seat(hot_list)
+        hot_list.audience += 1
+        self.members[member] = None
+        member.seats[self.name] = seat
+        if not member.socket.paused:
+            seat.enter(member)
+
+    def unseat(self, member: Member) -> None:
+        """Let a member go."""
+        seat = member.seats.pop(self.name)
+        seat.leave(member)
+        self.members.pop(member, None)
+        hot_list = seat.list
+        hot_list.audience -= 1
+        if not hot_list.audience:
+            self.lists.pop((hot_list.feed, hot_list.encoding), None)
+        self.touched_at = self._now()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody reads it, is on the way, or waits for what it writes."""
+        return not (self.members or self.joining or self.waiting)
+
+    @property
+    def audience(self) -> int:
+        """Connections that read this channel here."""
+        return len(self.members)
+
+    def viewers(self) -> int:
+        """Count the people behind the connections; each nameless one counts."""
+        names = [member.publisher for member in self.members]
+        return len({name for name in names if name is not None}) + names.count(None)
+
+    def _accept(self, publication: Publication) -> bool:
+        epoch, offset = publication.epoch, publication.offset
+        if epoch < self.epoch or (epoch == self.epoch and offset <= self.seen):
+            return True
+        first = covered(publication)[0]
+        if epoch > self.epoch:
+            if first > 1:
+                return False
+            self._restart(epoch, 0)
+        if first > self.seen + 1:
+            return False
+        self._stats.publications += 1
+        item = self._item(publication)
+        if publication.flags & Flag.GAP:
+            self.flush(all=True)
+            self.seen = self.flushed = offset
+            self._tell_gap()
+        else:
+            self._pending.append(item)
+            self.seen = offset
+        self.tail.add(item)
+        return True
+
+    def _tell_gap(self) -> None:
+        for hot_list in self.lists.values():
+            hot_list.give(self._frame(hot_list, [], why="restart"), self._now())
+
+    def _release(self, window: Window) -> None:
+        """Take what was read and what was held in their order, jumping where nobody has it."""
+        held, self.held = self.held or [], None
+        entries = {(entry.epoch, entry.offset): entry for entry in (*window.entries, *held)}
+        for place in sorted(entries):
+            entry = entries[place]
+            if not self._accept(entry):
+                self._restart(entry.epoch, covered(entry)[0] - 1)
+                self._accept(entry)
+
+    def _restart(self, epoch: int, offset: int) -> None:
+        """Go on elsewhere; every list sees from its next push that there is a hole."""
+        if self.waiting:
+            self.flush(all=True)
+        self.epoch = epoch
+        self.seen = self.flushed = offset
+        self.tail = Tail(offset)
+        for hot_list in self.lists.values():
+            hot_list.covered = offset
+            hot_list.held_since = None
+
+    def _item(self, publication: Publication) -> Item:
+        keep = bool(publication.flags & Flag.KEEP)
+        return Item(publication, chosen=self._sampler.choose(publication.at, keep=keep))
+
+    def _frame(self, hot_list: HotList, items: list[Item], *, why: str = "sampled") -> bytes:
+        """Give the push from where the list stands up to what is flushed, and move it there."""
+        covers = (hot_list.covered + 1, self.flushed)
+        of = self.flushed - hot_list.covered
+        left_out = of if of > len(items) else None
+        hot_list.covered = self.flushed
+        hot_list.held_since = None
+        encoding = hot_list.encoding
+        payload = push(encoding, self.name, self.epoch, covers, items, of=left_out, why=why)
+        return _framed(encoding, payload)
+
+
+def _framed(encoding: Encoding, payload: bytes) -> bytes:
+    return frame(encoding.opcode, payload)

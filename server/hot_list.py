@@ -1,0 +1,198 @@
+"""Whoever reads the same bytes: written in one loop, without asking anybody whether there is room.
+
+A viewer is on a hot list only while its transport has nothing left to send, so a frame may be
+written past the transport, straight to the descriptor. What the kernel does not take goes to the
+transport, which pauses the viewer, who leaves every list until the transport is empty again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Final, Protocol
+
+from server.protocol import Encoding
+
+MAX_SECONDS: Final = 10.0
+MAX_BYTES: Final = 256 * 1024
+
+Writer = Callable[[int, bytes], int]
+
+
+class Feed(StrEnum):
+    """How much of a channel somebody wants."""
+
+    SAMPLED = "sampled"
+    FULL = "full"
+
+
+class Wire(Protocol):
+    """What the hub needs of a socket."""
+
+    fd: int
+    paused: bool
+    """Whether the transport holds something that the kernel has not taken."""
+
+    def send(self, data: bytes) -> None:
+        """Write through the transport."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
+class Member(Protocol):
+    """A connection, as the hub sees it."""
+
+    socket: Wire
+    encoding: Encoding
+    publisher: str | None
+    seats: dict[str, Seat]
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Leave every list, then close."""
+
+
+@dataclass(slots=True)
+class Stats:
+    """What a hub counts."""
+
+    publications: int = 0
+    """Taken from Redis."""
+    frames: int = 0
+    """Written to viewers."""
+    bytes: int = 0
+    short_writes: int = 0
+    slow: int = 0
+    """Viewers let go because they stopped reading."""
+    lost: int = 0
+    """Viewers let go because the tail no longer reached back to them."""
+
+
+def fan(hot: dict[int, Member], frame: bytes, write: Writer = os.write) -> int:
+    """Write a frame to every descriptor; give how many could not take all of it at once."""
+    size = len(frame)
+    short: list[tuple[int, int]] = []
+    for fd in hot:
+        try:
+            sent = write(fd, frame)
+            if sent == size:
+                continue
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = -1
+        # The dict must not change while it is walked, so these wait until all are served.
+        short.append((fd, sent))
+    for fd, sent in short:
+        member = hot.get(fd)
+        if member is None:
+            continue
+        if sent < 0:
+            member.socket.abort()
+        else:
+            member.socket.send(frame[sent:])
+    return len(short)
+
+
+class HotList:
+    """Those who read one feed of one channel in one encoding, and the frames they were given."""
+
+    __slots__ = (
+        "_bytes",
+        "_frames",
+        "_stats",
+        "_write",
+        "audience",
+        "covered",
+        "encoding",
+        "feed",
+        "held_since",
+        "hot",
+        "sent_at",
+        "serial",
+    )
+
+    def __init__(
+        self, feed: Feed, encoding: Encoding, covered: int, stats: Stats, write: Writer
+    ) -> None:
+        self.feed = feed
+        self.encoding = encoding
+        self.covered = covered
+        """Everybody on this list stands at this offset."""
+        self.hot: dict[int, Member] = {}
+        self.audience = 0
+        """Those on the list and those who left it for a while."""
+        self.serial = 0
+        """Frames given so far."""
+        self.held_since: float | None = None
+        """When a push that would show nothing was put off."""
+        self.sent_at = 0.0
+        self._stats = stats
+        self._write = write
+        self._frames: deque[tuple[float, bytes]] = deque()
+        self._bytes = 0
+
+    def give(self, frame: bytes, now: float, passing: bytes = b"") -> None:
+        """Write a frame to those on the list, and keep it for those who come back to it.
+
+        `passing` follows in the same write and is not kept.
+        """
+        if frame:
+            self.serial += 1
+            self._frames.append((now, frame))
+            self._bytes += len(frame)
+            self._forget(now)
+        self.write(frame + passing, now)
+
+    def write(self, frame: bytes, now: float) -> None:
+        """Write a frame that nobody needs who is off the list."""
+        self.sent_at = now
+        self._stats.frames += len(self.hot)
+        self._stats.bytes += len(self.hot) * len(frame)
+        self._stats.short_writes += fan(self.hot, frame, self._write)
+
+    def missed(self, serial: int) -> bytes | None:
+        """Give the frames after the `serial`-th in one piece; None when some are forgotten."""
+        skipped = len(self._frames) - (self.serial - serial)
+        if skipped < 0:
+            return None
+        return b"".join(frame for _, frame in islice(self._frames, skipped, None))
+
+    def forget(self, now: float) -> None:
+        """Drop frames that are too old."""
+        while self._frames and self._frames[0][0] < now - MAX_SECONDS:
+            self._bytes -= len(self._frames.popleft()[1])
+
+    def _forget(self, now: float) -> None:
+        self.forget(now)
+        # The newest stays, however large: otherwise nobody could come back after it.
+        while len(self._frames) > 1 and self._bytes > MAX_BYTES:
+            self._bytes -= len(self._frames.popleft()[1])
+
+
+class Seat:
+    """A member's place on a channel."""
+
+    __slots__ = ("list", "serial")
+
+    def __init__(self, list: HotList) -> None:
+        self.list = list
+        self.serial = list.serial
+        """The last frame that was given, while off the list."""
+
+    def is_hot(self, member: Member) -> bool:
+        """Tell whether the member is on the list."""
+        return member.socket.fd in self.list.hot
+
+    def enter(self, member: Member) -> None:
+        """Put the member on the list."""
+        self.list.hot[member.socket.fd] = member
+
+    def leave(self, member: Member) -> None:
+        """Take the member off the list, and remember what it was given."""
+        if self.list.hot.pop(member.socket.fd, None) is not None:
+            self.serial = self.list.serial

@@ -1,0 +1,185 @@
+"""The connections of this process by channel, and the way of a publication to them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import Final
+
+from server import batching
+from server.channel import Channel
+from server.channels import Channels, Source
+from server.hot_list import Member, Stats, Writer
+from server.protocol import CloseCode, passing
+from server.publication import Publication, decode
+from server.websocket_frames import frame
+
+NOTICE: Final = ":notice"
+SLOW_SECONDS: Final = 5.0
+"""How long a viewer may be off its lists without reading all that waits for it."""
+
+
+class Hub:
+    """Routes what the broker hears to the channels, and viewers on and off their lists."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        write: Writer = os.write,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take over the broker's callbacks."""
+        self.stats = Stats()
+        self.channels = Channels(source, self._make, self._schedule, now)
+        self.off: dict[Member, float] = {}
+        """Members off their lists, and since when they have not read all that waited."""
+        self._members: dict[str, set[Member]] = {}
+        self._write = write
+        self._now = now
+        self._busy = 0
+        """Viewers of the channels that were written within the last second."""
+        source.on_payload = self.deliver
+        source.on_gap = self.gap
+
+    # Members.
+
+    def add(self, member: Member) -> None:
+        """Know a connection by its publisher."""
+        if member.publisher is not None:
+            self._members.setdefault(member.publisher, set()).add(member)
+
+    def remove(self, member: Member) -> None:
+        """Take a connection off every list, while its descriptor is still its own."""
+        for name in list(member.seats):
+            self.leave(member, name)
+        self.off.pop(member, None)
+        if member.publisher is not None:
+            known = self._members.get(member.publisher, set())
+            known.discard(member)
+            if not known:
+                self._members.pop(member.publisher, None)
+
+    def of_publisher(self, publisher: str) -> list[Member]:
+        """Give the connections of a publisher in this process."""
+        return list(self._members.get(publisher, ()))
+
+    def leave(self, member: Member, name: str) -> None:
+        """Take a connection off one channel."""
+        self.channels.by_name[name].unseat(member)
+
+    def pause(self, member: Member) -> None:
+        """Take a connection off the lists, because its transport is not empty."""
+        for seat in member.seats.values():
+            seat.leave(member)
+        self.off.setdefault(member, self._now())
+
+    def resume(self, member: Member) -> None:
+        """Write what a connection missed and put it back; close it when that is forgotten."""
+        for name, seat in list(member.seats.items()):
+            if seat.is_hot(member):
+                continue
+            missed = seat.list.missed(seat.serial)
+            if missed is None:
+                self.stats.lost += 1
+                member.end(CloseCode.POSITION_LOST, f"too far behind on {name}")
+                return
+            seat.serial = seat.list.serial
+            if missed:
+                member.socket.send(missed)
+            if member.socket.paused or member.seats.get(name) is not seat:
+                # It has read all that waited before, so its time begins anew.
+                if member in self.off:
+                    self.off[member] = self._now()
+                return
+            seat.enter(member)
+        self.off.pop(member, None)
+
+    # From Redis.
+
+    def deliver(self, name: str, payload: bytes) -> None:
+        """Take one payload of a subscribed channel."""
+        publication = decode(payload)
+        if name.endswith(NOTICE):
+            self._notify(name.removesuffix(NOTICE), publication)
+            return
+        channel = self.channels.by_name.get(name)
+        if channel is None:
+            return
+        if publication.epoch == 0:
+            channel.pass_on(publication.body)
+        elif not channel.take(publication):
+            self.channels.repair(channel, publication)
+        self._schedule(channel)
+
+    def gap(self, name: str | None) -> None:
+        """Learn that something of a channel (None: of any) may not have arrived."""
+        for channel in list(self.channels.by_name.values()):
+            if name is None or name in (channel.name, channel.name + NOTICE):
+                self.channels.repair(channel)
+
+    def pass_on(self, name: str, body: bytes) -> None:
+        """Tell the viewers of a channel in this process something that has no place."""
+        channel = self.channels.by_name.get(name)
+        if channel is not None:
+            channel.pass_on(body)
+            self._schedule(channel)
+
+    def find(self, name: str, key: str) -> list[Publication]:
+        """Give the publications with a key that are still in memory, oldest first."""
+        channel = self.channels.by_name.get(name)
+        return [item.publication for item in channel.tail.find(key)] if channel else []
+
+    def audience(self, name: str) -> list[Member]:
+        """Give the connections that read a channel in this process."""
+        channel = self.channels.by_name.get(name)
+        return list(channel.members) if channel else []
+
+    # Once a second.
+
+    def tick(self) -> None:
+        """Beat, let go of those who stopped reading, leave channels that nobody reads."""
+        now = self._now()
+        channels = list(self.channels.by_name.values())
+        self._busy = sum(c.audience for c in channels if now - c.flushed_at < 1.0)
+        for channel in channels:
+            channel.beat()
+        self.channels.leave_idle()
+        for member, since in list(self.off.items()):
+            if now - since >= SLOW_SECONDS:
+                self.stats.slow += 1
+                member.end(CloseCode.SLOW, "reading too slowly")
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        for channel in self.channels.by_name.values():
+            if channel.timer is not None:
+                channel.timer.cancel()
+        await self.channels.close()
+
+    def _make(self, name: str) -> Channel:
+        return Channel(name, self.stats, write=self._write, now=self._now)
+
+    def _notify(self, name: str, publication: Publication) -> None:
+        for member in self.of_publisher(publication.key):
+            if name in member.seats:
+                payload = passing(member.encoding, name, [publication.body])
+                member.socket.send(frame(member.encoding.opcode, payload))
+
+    def _schedule(self, channel: Channel) -> None:
+        if channel.timer is not None or not channel.waiting:
+            return
+        loop = asyncio.get_running_loop()
+        since = self._now() - channel.flushed_at
+        delay = batching.delay(channel.audience, self._busy, since)
+        if delay:
+            channel.timer = loop.call_later(delay, self._flush, channel)
+        else:
+            # Not at once: what else came with the same read from Redis joins this push.
+            channel.timer = loop.call_soon(self._flush, channel)
+
+    def _flush(self, channel: Channel) -> None:
+        channel.timer = None
+        channel.flush()

@@ -1,0 +1,120 @@
+"""How somebody comes onto a channel without missing or repeating anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from server.channel import Channel
+from server.channels import Channels
+from server.hot_list import Feed, HotList, Member
+from server.item import Item
+from server.protocol import Items
+from server.publication import Flag, Publication
+from server.recovery import NEWEST, REPLY_LIMIT, Place, Recovery, Window, recent, recover
+
+LEAST: Final = 10
+"""Publications that a channel may bring when others have filled the reply already."""
+
+Position = tuple[int, int]
+"""(epoch, offset)"""
+
+
+@dataclass(slots=True)
+class Joining:
+    """A channel that somebody is about to read, and what its memory does not hold."""
+
+    channels: Channels
+    channel: Channel
+    position: Position | None
+    window: Window | None = None
+
+    @classmethod
+    async def prepare(cls, channels: Channels, name: str, position: Position | None) -> Joining:
+        """Join the channel in Redis and read what is needed; Refused `unavailable`.
+
+        What follows (`settle`, the reply, `seat`) is one step of the loop, without an await.
+        """
+        channel = await channels.enter(name)
+        joining = cls(channels, channel, position)
+        try:
+            joining.window = await joining._read()
+        except BaseException:
+            joining.release()
+            raise
+        return joining
+
+    def settle(self, member: Member, feed: Feed, budget: int) -> tuple[HotList, dict[str, Any]]:
+        """Give the list to be on and the reply: from the position up to where that list stands."""
+        if self.channel.name in member.seats:
+            self.channel.unseat(member)
+        hot_list = self.channel.list_for(feed, member.encoding)
+        recovery = self._recover(hot_list.covered, max(LEAST, min(budget, REPLY_LIMIT)))
+        return hot_list, self._reply(recovery)
+
+    def catch_up(self, member: Member, limit: int) -> dict[str, Any]:
+        """Give the reply for somebody who reads the channel already."""
+        seat = member.seats.get(self.channel.name)
+        stands = seat.list.covered if seat else self.channel.flushed
+        return self._reply(self._recover(stands, max(1, min(limit, REPLY_LIMIT))))
+
+    def seat(self, member: Member, hot_list: HotList) -> None:
+        """Let pushes follow the reply that was just written."""
+        self.channel.seat(member, hot_list)
+        self.release()
+
+    def release(self) -> None:
+        """Be done with the channel."""
+        self.channels.release(self.channel)
+
+    async def _read(self) -> Window | None:
+        channel, position = self.channel, self.position
+        floor = channel.tail.floor
+        if position is not None and position[1] > channel.seen and position[0] == channel.epoch:
+            # The client was told more by another gateway than this one has heard yet.
+            return await self.channels.source.window(channel.name, position[1])
+        known = position is not None and position[0] in (0, channel.epoch)
+        if position is not None and known and position[1] >= floor:
+            return None
+        if not known and (len(channel.tail) >= NEWEST or floor == 0):
+            return None
+        return await self.channels.read_window(channel)
+
+    def _recover(self, stands: int, limit: int) -> Recovery:
+        channel, window = self.channel, self.window
+        entries = [item.publication for item in channel.tail if item.offset <= stands]
+        top = stands
+        if window is not None and window.epoch == channel.epoch:
+            before = entries[0].offset if entries else stands + 1
+            entries = [e for e in window.entries if e.offset < before] + entries
+            if self.position is not None and stands < self.position[1] <= window.top:
+                top = self.position[1]
+        if self.position is None:
+            newest = Window(channel.epoch, stands, entries[-NEWEST:])
+            return recent(newest, min(NEWEST, limit))
+        found = recover(Window(channel.epoch, top, entries), *self.position, limit)
+        if found.recovered:
+            return found
+        return recent(Window(channel.epoch, stands, entries[-NEWEST:]), min(NEWEST, limit))
+
+    def _reply(self, recovery: Recovery) -> dict[str, Any]:
+        made = {item.offset: item for item in self.channel.tail}
+        items = [_item(made.get(place[0]), place) for place in recovery.places]
+        reply: dict[str, Any] = {
+            "epoch": recovery.epoch,
+            "offset": recovery.offset,
+            "recovered": recovery.recovered,
+            "pubs": Items(items),
+        }
+        if recovery.more:
+            reply["more"] = True
+        if recovery.lost:
+            reply["why"] = "restart"
+        return reply
+
+
+def _item(made: Item | None, place: Place) -> Item:
+    offset, at, publication = place
+    if publication is not None:
+        return made if made is not None else Item(publication)
+    return Item(Publication(0, offset, at, Flag.NONE, "", "", b""), hidden=True)
