@@ -62,6 +62,8 @@ class Link:
         self.run_id = ""
         """Names the running server; another one after every restart."""
         self.is_cluster = False
+        self.connections = 0
+        """How many times a connection was made; another number means that replies were lost."""
 
     @property
     def ready(self) -> bool:
@@ -129,6 +131,7 @@ class Link:
             self._wire = wire
             await self._handshake(wire)
             await self._on_connected(wire)
+        self.connections += 1
         self._opened.set()
 
     async def _handshake(self, wire: Wire) -> None:

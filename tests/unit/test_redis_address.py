@@ -1,0 +1,68 @@
+"""Addresses of Redis and the names of its keys."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from server.errors import HirobaError, SettingsError
+from server.keys import PARTITIONS, keys_of, partition_of, personal_key, tagged
+from server.redis_wire import Address, parse_url
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("unix:///run/valkey.sock", Address("/run/valkey.sock", "", 0)),
+        ("unix:///run/valkey.sock?db=3", Address("/run/valkey.sock", "", 0, db=3)),
+        ("unix://me:pw@/run/v.sock", Address("/run/v.sock", "", 0, "me", "pw")),
+        ("redis://cache", Address("", "cache", 6379)),
+        ("redis://127.0.0.1:7000/2", Address("", "127.0.0.1", 7000, db=2)),
+        ("redis://:p%40ss@cache:6380", Address("", "cache", 6380, "", "p@ss")),
+        ("redis://[::1]:6379/", Address("", "::1", 6379)),
+    ],
+)
+def test_an_address_is_read(url: str, address: Address) -> None:
+    assert parse_url(url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "cache:6379",
+        "http://cache",
+        "rediss://cache",
+        "unix://",
+        "redis://cache/x",
+        "redis://a:b",
+    ],
+)
+def test_a_bad_address_names_the_setting(url: str) -> None:
+    with pytest.raises(SettingsError, match="REDIS_URL"):
+        parse_url(url)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(parse_url("redis://me:secret@cache"))
+
+
+def test_all_keys_of_a_channel_and_its_side_channels_share_a_partition() -> None:
+    names = [*keys_of("room:42")[1:], *keys_of("room:42:staff")[1:]]
+    names += [personal_key("sent", "room:42", "m1", "c1"), personal_key("slow", "room:42", "m1")]
+
+    tags = {re.match(r"\{p\d{3}\}:", name).group() for name in names}  # type: ignore[union-attr]
+
+    assert tags == {tagged(partition_of("room:42"), "")}
+    assert len(set(names)) == len(names)
+
+
+def test_channels_spread_over_all_partitions() -> None:
+    assert {partition_of(f"room:{n}") for n in range(3000)} == set(range(PARTITIONS))
+
+
+@pytest.mark.parametrize("channel", ["", "room", "room:", ":"])
+def test_a_channel_without_a_second_segment_is_refused(channel: str) -> None:
+    with pytest.raises(HirobaError, match="not a channel"):
+        keys_of(channel)
