@@ -92,6 +92,10 @@ class Broker:
         """Name this process among those that beat; empty for one that does not listen."""
         return self._control.id if self._control else ""
 
+    def alive(self) -> list[str]:
+        """Name the processes that beat, this one too; empty during the first 3 s."""
+        return self._control.alive() if self._control else []
+
     @property
     def control_heard(self) -> float:
         """Loop time at which control was last heard, 0 for a process that does not listen."""

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 BEAT_EVERY = 1.0
 BEAT_BACK = 2.0
 """Seconds in which our own beat has to come back through the subscription."""
+LISTEN_FIRST = 3.0
+"""Seconds of listening without a pause before anybody is taken for gone."""
+MOST_PEERS = 1000
+"""Names kept; the oldest go first."""
 SILENCE = 5.0
 """Seconds without control after which this process may no longer let anybody publish."""
 
@@ -33,6 +37,8 @@ class Control:
         self.heard = 0.0
         """Loop time of the last thing heard."""
         self.on_control: Callable[[dict[str, Any]], None] = _nobody_listens
+        self._peers: dict[str, float] = {}
+        self._since = 0.0
         self._link = link
         self._subscriber = subscriber
         self._first = asyncio.Event()
@@ -60,15 +66,30 @@ class Control:
         """Tell whether control was not heard for so long that nothing may be published here."""
         return asyncio.get_running_loop().time() - self.heard > SILENCE
 
+    def alive(self) -> list[str]:
+        """Give the processes heard within the last 5 s; none before everybody had time to beat."""
+        now = asyncio.get_running_loop().time()
+        if now - self._since < LISTEN_FIRST or now - self.heard > BEAT_BACK:
+            return []
+        return [peer for peer, heard in self._peers.items() if now - heard <= SILENCE]
+
     async def send(self, body: dict[str, Any]) -> None:
         """Tell every process."""
         await self._link.call("PUBLISH", CONTROL, msgpack.packb(body))
 
     def receive(self, payload: bytes) -> None:
         """Take what came on the control channel."""
-        self.heard = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        if now - self.heard > BEAT_BACK:
+            # After a silence everybody seems dead until they had time to beat again.
+            self._since = now
+        self.heard = now
         body = msgpack.unpackb(payload)
         if body.get("type") == "beat":
+            self._peers.pop(body["from"], None)
+            self._peers[body["from"]] = self.heard
+            while len(self._peers) > MOST_PEERS:
+                del self._peers[next(iter(self._peers))]
             if body.get("from") == self.id:
                 self._sent.pop(body["number"], None)
                 self._first.set()
