@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -16,6 +15,7 @@ from server.handshake import (
     negotiate,
     read_head,
 )
+from server.log import Log
 from server.websocket_frames import (
     ABNORMAL,
     BINARY,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 CLOSE_SECONDS = 5.0
 """How long a close may take before the connection is aborted."""
@@ -238,15 +238,15 @@ class WebSocketProtocol(asyncio.Protocol):
                 or check_upgrade(request)
                 or negotiate(request)
             )
-        except Exception:
-            log.exception("a handshake could not be judged")
+        except Exception as error:
+            log.error("handshake.failed", error=error)
             return Refusal.of(500, "internal", "This is our mistake.")
 
     def _open_session(self, gate: Gate, request: Upgrade) -> None:
         try:
             session = gate.accept(self, request)
-        except Exception:
-            log.exception("a session could not be made")
+        except Exception as error:
+            log.error("session.failed", at="start", error=error)
             self.close(INTERNAL_ERROR, "internal")
             return
         if not self.open:
@@ -261,8 +261,8 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         try:
             self._session.on_frame(payload, is_text)
-        except Exception:
-            log.exception("a session failed at a message")
+        except Exception as error:
+            log.error("session.failed", at="frame", error=error)
             self.close(INTERNAL_ERROR, "internal")
 
     def _control(self, opcode: int, payload: bytes) -> None:
@@ -313,8 +313,8 @@ class WebSocketProtocol(asyncio.Protocol):
         if session is not None:
             try:
                 session.on_closed(code)
-            except Exception:
-                log.exception("a session failed at its end")
+            except Exception as error:
+                log.error("session.failed", at="end", error=error)
         self.fd = -1
 
     def _abort_after(self, seconds: float) -> None:
