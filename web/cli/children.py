@@ -10,14 +10,13 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from server.child import Child, spawn
 from server.control_pipe import VARIABLE, ControlPipe
 from server.log import Log
 from web.cli import listeners
+from web.cli.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 HEALTHY = 60.0
 """Seconds of life after which a death counts as the first one again."""
 LONGEST_DELAY = 30.0
@@ -60,7 +59,7 @@ class ManagedChild:
                 environ[listeners.VARIABLE] = str(self._listener.fileno())
                 descriptors.append(self._listener.fileno())
             self._child = spawn(
-                [sys.executable, "-m", "web.cli", self.role, "--name", self.name],
+                [sys.executable, "-P", "-m", "web.cli", self.role, "--name", self.name],
                 death_signal=signal.SIGKILL,
                 environ=environ,
                 pass_fds=descriptors,

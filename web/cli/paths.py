@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+import tomllib
 from pathlib import Path
 
-import rooms
-
-MIGRATIONS = Path(rooms.__file__).parent / "migrations"
+ROOT = Path(__file__).resolve().parent.parent.parent
+MIGRATIONS = ROOT / "rooms" / "migrations"
 
 
 def program_version() -> str:
     """Give the version of this checkout, as pyproject.toml has it."""
-    try:
-        return version("hiroba")
-    except PackageNotFoundError:
-        return "not installed"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(project["project"]["version"])
