@@ -38,7 +38,7 @@ class ControlPipe:
         return await cls.open(socket.socket(fileno=int(descriptor))) if descriptor else None
 
     def answer(self, name: str, value: Callable[[], Any]) -> None:
-        """Answer questions of this name."""
+        """Answer requests of this name."""
         self._answers[name] = value
 
     def say(self, name: str, value: Any = True) -> None:
