@@ -18,6 +18,7 @@ from server.publication import Flag
 from server.settings import Settings
 from tests import servers
 from tests.integration.channels import ROOM, Known, Listener, line, until
+from tests.integration.faults import start_again
 
 FOREVER = 253402300799000
 
@@ -188,9 +189,7 @@ async def test_without_redis_the_commit_stands_and_the_sweep_catches_up(
         async with durable(ctx) as d:
             d.publish(line("later"))
         left = await rows(ctx)
-        valkey.launch()
-        valkey.wait_ready()
-        await until(lambda: broker.ready)
+        await start_again(own_servers, broker)
         await sweep(ctx, older_than=0)
 
         assert d.results == [None]

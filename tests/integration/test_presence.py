@@ -17,6 +17,7 @@ from server.presence import Presence
 from server.settings import Settings
 from tests import servers
 from tests.integration.channels import ROOM, Known, Listener, brokers, until
+from tests.integration.faults import start_again
 
 
 def tallied(channel: str, counts: Mapping[str, int], sums: Mapping[str, int]) -> bytes:
@@ -132,9 +133,7 @@ async def test_what_cannot_be_passed_on_now_is_kept_and_bounded(own_servers: ser
         await presence.flush(tallied)
         with pytest.raises(Refused):
             await presence.viewers(ROOM)
-        valkey.launch()
-        await asyncio.to_thread(valkey.wait_ready)
-        await until(lambda: broker.ready)
+        await start_again(own_servers, broker)
         await presence.flush(tallied)
 
         assert await presence.sums(ROOM) == {"heart": 7, "clap": 1_000_000}

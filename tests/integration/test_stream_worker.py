@@ -24,6 +24,7 @@ from server.publication import Publish
 from server.settings import Settings
 from tests import servers
 from tests.integration.channels import ROOM, Known, line, until
+from tests.integration.faults import start_again, written
 from tests.integration.lines import TABLES, change, counted, eventually, texts, working
 
 
@@ -276,10 +277,9 @@ async def test_a_killed_redis_loses_nothing_on_its_way_to_the_rows(
     try:
         async with working(settings, db), Redis.from_url(valkey.url) as redis:
             await say(broker, *(f"line {n}" for n in range(100)))
+            await written(own_servers)
             own_servers.kill(valkey)
-            valkey.launch()
-            valkey.wait_ready()
-            await until(lambda: broker.ready)
+            await start_again(own_servers, broker)
             await say(broker, "after")
             await eventually(lambda: log_is_empty(redis))
     finally:
