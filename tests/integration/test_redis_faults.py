@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import uvloop
 from redis.asyncio import Redis
 
 from server.adoption import Gates
@@ -102,6 +103,28 @@ async def test_killed_commands_are_repeated_with_one_effect(redis_url: str, redi
     assert {error.code for error in refused} <= {"unavailable"}
     assert sorted(place.offset for place in placed) == [p.offset for p in window.entries]
     assert len({publication.body for publication in window.entries}) == len(window.entries)
+
+
+async def test_on_uvloop_too_killed_connections_lose_nothing(redis_url: str) -> None:
+    async def scenario() -> list[int]:
+        async with (
+            brokers(redis_url, Known(), channel_rate=100_000) as broker,
+            Redis.from_url(redis_url) as redis,
+        ):
+            reader = Reader(broker, ROOM)
+            await broker.subscribe(ROOM)
+            for n in range(300):
+                await broker.publish(line(str(n)))
+                if n in (100, 200):
+                    await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+                    await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                    await until(lambda: broker.ready)
+            await until(lambda: reader.position == 300)
+            return [publication.offset for publication in reader.taken]
+
+    taken = await asyncio.to_thread(uvloop.run, scenario())
+
+    assert taken == list(range(1, 301))
 
 
 async def test_a_confirmation_nobody_waited_for_is_a_gap(redis_url: str) -> None:
