@@ -50,9 +50,9 @@ BAD_TOKEN: Final = 4501
 class Client:
     """A connection that comes back by itself.
 
-        async with Client("https://shop.example", token=token) as client:
+        async with Client("https://example.org", token=token) as client:
             room = client.channel("room:42", feed="full")
-            await client.call("comment.post", {"room": "42", …})
+            await client.call("line.post", {"room": "42", …})
             async for item in room:
                 …
 

@@ -43,7 +43,8 @@ class Tokens:
 
     async def keep(self, link: Link, reply: Mapping[str, Any]) -> None:
         """Keep the resume token of a reply to `connect`, and get a new one at half of its time."""
-        while True:
+        # A nameless reader has nothing to resume.
+        while reply["resume"] is not None:
             seconds = reply["expires_in"] / 1000
             self._resume = reply["resume"]
             self._resume_until = asyncio.get_running_loop().time() + seconds

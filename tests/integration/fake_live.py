@@ -91,8 +91,8 @@ class FakeLive:
                 "you": {"id": "m1", "name": "Mio"},
                 "limits": {"frame": self.max_frame, "channels": 32, "text": 500},
                 "time": 0,
-                "resume": f"resume-{len(self.connections)}",
-                "expires_in": self.expires_in,
+                "resume": f"resume-{len(self.connections)}" if args.get("token") else None,
+                "expires_in": self.expires_in if args.get("token") else None,
                 "subscriptions": {
                     each["channel"]: {"ok": self.since(each) | room}
                     if each["channel"] == "room:1"

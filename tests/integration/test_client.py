@@ -26,7 +26,7 @@ def fake(server: tuple[FakeLive, str]) -> FakeLive:
 
 def client(server: tuple[FakeLive, str], **options: Any) -> Client:
     """Make a client that never waits before it comes back."""
-    return Client(server[1], random=lambda: 0.0, **options)
+    return Client(server[1], random=lambda: 0.0, **{"token": "own", **options})
 
 
 async def take(channel: Any, count: int) -> list[int]:
@@ -62,11 +62,13 @@ async def test_commands_are_answered_and_pushes_arrive(
 async def test_a_nameless_reader_sends_the_origin_of_the_server(
     server: tuple[FakeLive, str], fake: FakeLive
 ) -> None:
-    async with client(server):
-        pass
+    async with client(server, token="") as one:
+        await fake.drop()
+        await eventually(lambda: one.connections == 2)
 
     assert fake.handshakes[0].headers["Origin"] == server[1]
     assert "Authorization" not in fake.handshakes[0].headers
+    assert all("token" not in args for args in fake.asked("connect"))
 
 
 async def test_subscriptions_go_with_the_connect(
