@@ -1,0 +1,1 @@
+"""What the owner decides: name, logo, accent, languages, who may join, page texts."""
