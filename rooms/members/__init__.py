@@ -1,1 +1,1 @@
-"""Who takes part: signing up and in, sessions, tokens, roles, one-time links, export and deletion."""
+"""Who takes part: joining, sessions, tokens, roles, one-time links, export and deletion."""

@@ -22,12 +22,21 @@ TAKEN = "Somebody here has this name already, or one that looks like it."
 
 
 async def sign_up(
-    ctx: Context, *, name: object, password: object, language: str, address: str
+    ctx: Context,
+    *,
+    open_to_all: bool,
+    name: object,
+    password: object,
+    language: str,
+    address: str,
 ) -> int:
     """Add a member who chose a name and password, and give the member's id.
 
-    Raises Refused: invalid with the `field` that is wrong, rate_limited.
+    Raises Refused: forbidden where only the owner adds members, invalid with the `field` that is
+    wrong, rate_limited.
     """
+    if not open_to_all:
+        raise Refused("forbidden", "New members are added by the owner here.")
     name = await check_name(ctx, _text(name))
     chosen = rules.checked_password(password, name=name)
     await ctx.of(Limits).sign_in.take("join", prefix(address), ctx.settings.visitor_rate)
@@ -76,7 +85,7 @@ async def rename(ctx: Context, viewer: Viewer, name: object) -> str:
     cleaned = await check_name(ctx, _text(name), own=viewer.name)
     async with durable(ctx) as step:
         if await step.run(SQL.rename, member_id, cleaned, name_key(cleaned)) == "UPDATE 0":
-            raise Refused("invalid", TAKEN, field="name")
+            raise Refused("invalid", TAKEN, field="name", problem="taken")
         await _void_tokens(step, member_id)
     return cleaned
 
@@ -192,7 +201,7 @@ async def _insert(db: Queries, name: str, stored: str | None, rank: Rank, langua
     key = name_key(name)
     member_id = await db.value(SQL.insert_member, name, key, stored, int(rank), language, False)
     if member_id is None:
-        raise Refused("invalid", TAKEN, field="name")
+        raise Refused("invalid", TAKEN, field="name", problem="taken")
     return int(member_id)
 
 
@@ -221,7 +230,7 @@ async def _reauthenticated(ctx: Context, viewer: Viewer, password: object) -> in
     await ctx.of(Limits).sign_in.take("sign-in-name", viewer.id or "", rate)
     stored = await ctx.db.value(SQL.password_of, member_id)
     if not await ctx.of(Passwords).verify(stored, rules.tried_password(password)):
-        raise Refused("invalid", "This is not your present password.", field="password")
+        raise Refused("invalid", "This is not your present password.", field="old", problem="wrong")
     return member_id
 
 

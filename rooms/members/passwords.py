@@ -1,4 +1,4 @@
-"""Hashes passwords with argon2, in threads and at most two at once, so that the loop never waits."""
+"""Hashes passwords with argon2, in threads and at most two at once: the loop never waits."""
 
 from __future__ import annotations
 

@@ -22,10 +22,12 @@ ROLES = {rank.wire: rank for rank in (Rank.MEMBER, Rank.MODERATOR, Rank.HOST, Ra
 
 # The first of every list of leaked passwords that are long enough to pass the length check.
 TOO_COMMON = frozenset(
-    "password password1 password123 passw0rd 12345678 123456789 1234567890 11111111 00000000 "
-    "87654321 88888888 qwertyui qwertyuiop qwerty123 asdfghjk asdfghjkl iloveyou sunshine "
-    "princess football baseball superman trustno1 letmein1 welcome1 abcd1234 abc12345 1q2w3e4r "
-    "1qaz2wsx zaq12wsx sakura123 hiroba123 hirobahiroba".split()
+    """
+    password password1 password123 passw0rd 12345678 123456789 1234567890 11111111 00000000
+    87654321 88888888 qwertyui qwertyuiop qwerty123 asdfghjk asdfghjkl iloveyou sunshine
+    princess football baseball superman trustno1 letmein1 welcome1 abcd1234 abc12345 1q2w3e4r
+    1qaz2wsx zaq12wsx sakura123 hiroba123 hirobahiroba
+    """.split()  # noqa: SIM905
 )
 
 
@@ -60,17 +62,17 @@ def member_number(person: str) -> int:
 def checked_password(password: object, *, name: str) -> str:
     """Give a password that may be set, in NFC; Refused("invalid") says what is wrong with it."""
     if not isinstance(password, str):
-        raise _refuse("A password is text.")
+        raise _refuse("short", "A password is text.")
     password = unicodedata.normalize("NFC", password)
     if len(password) < LEAST_PASSWORD:
-        raise _refuse(f"The password needs at least {LEAST_PASSWORD} characters.")
+        raise _refuse("short", f"The password needs at least {LEAST_PASSWORD} characters.")
     if len(password) > MOST_PASSWORD:
-        raise _refuse(f"The password may have at most {MOST_PASSWORD} characters.")
+        raise _refuse("long", f"The password may have at most {MOST_PASSWORD} characters.")
     folded = password.casefold()
     if folded in TOO_COMMON or len(set(folded)) < 3:
-        raise _refuse("This password is among the first that somebody would try.")
+        raise _refuse("common", "This password is among the first that somebody would try.")
     if len(name) >= 4 and folded.replace(name.casefold(), "") in ("", "1", "12", "123", "1234"):
-        raise _refuse("The password must not be your name.")
+        raise _refuse("name", "The password must not be your name.")
     return password
 
 
@@ -100,5 +102,5 @@ def secret_hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
-def _refuse(sentence: str) -> Refused:
-    return Refused("invalid", sentence, field="password")
+def _refuse(problem: str, sentence: str) -> Refused:
+    return Refused("invalid", sentence, field="password", problem=problem)

@@ -54,7 +54,7 @@ async def ticket(ctx: Context, sessions: Sessions, viewer: Viewer) -> str:
 
 
 async def resolve(ctx: Context, claims: Claims) -> Viewer:
-    """Say whom verified claims speak for; a bot's are looked up, the others are fresh themselves."""
+    """Say whom verified claims speak for; a bot's are looked up, the others are fresh."""
     if claims.kind == "bearer":
         viewer = await _member(ctx, claims.publisher or "")
         if viewer.version != claims.version:
