@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from moderation.rules import Rank
 from rooms.members.rules import Member, secret_hash
+from rooms.rules import message_id
 from server.database import Queries, statements
 from server.errors import Refused
 
@@ -43,4 +44,5 @@ async def link_is_good(db: Queries, token: str, purpose: str) -> bool:
 
 async def newest_messages(db: Queries, member_id: int, limit: int = 50) -> list[dict[str, Any]]:
     """Give a member's newest messages for their profile, newest first."""
-    return [dict(row) for row in await db.all(SQL.newest_messages, member_id, limit)]
+    rows = await db.all(SQL.newest_messages, member_id, limit)
+    return [{**dict(row), "id": message_id(row["id"])} for row in rows]
