@@ -37,11 +37,11 @@ async def sign_up(
     """
     if not open_to_all:
         raise Refused("forbidden", "New members are added by the owner here.")
-    name = await check_name(ctx, _text(name))
-    chosen = rules.checked_password(password, name=name)
+    cleaned = await check_name(ctx, _text(name))
+    chosen = rules.checked_password(password, name=cleaned)
     await ctx.of(Limits).sign_in.take("join", prefix(address), ctx.settings.visitor_rate)
     stored = await ctx.of(Passwords).hash(chosen)
-    return await _insert(ctx.db, name, stored, Rank.MEMBER, language)
+    return await _insert(ctx.db, cleaned, stored, Rank.MEMBER, language)
 
 
 async def sign_in(ctx: Context, *, name: object, password: object, address: str) -> int:

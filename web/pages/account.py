@@ -124,7 +124,9 @@ async def _form(
 ) -> Response:
     ctx: Context = request.state.ctx
     given = form or {}
-    status = {None: 200, "rate_limited": 429, "forbidden": 403}.get(refused and refused.code, 422)
+    status = {"": 200, "rate_limited": 429, "forbidden": 403}.get(
+        refused.code if refused else "", 422
+    )
     return render(
         request,
         template,
