@@ -96,7 +96,7 @@ async def answer(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[
         await d.run(SQL.answer, int(room.id), number, given.text, second, member)
         found = await reads.question(d, key)
         body = rules.QuestionAnswered(event="question.answered", id=key, question=rules.info(found))
-        d.publish(_push(room.channel, key, body))
+        d.publish(_push(room.channel, key, body, found.author["id"]))
     return {"id": key, "second": second}
 
 
@@ -196,9 +196,12 @@ async def _held(d: Durable, room: Room, number: UUID) -> str:
 
 def _asked_push(q: Question) -> Publish:
     body = rules.QuestionAsked(event="question.asked", id=q.id, question=rules.info(q))
-    return _push(room_channel(q.room_id), q.id, body)
+    return _push(room_channel(q.room_id), q.id, body, q.author["id"])
 
 
-def _push(channel: str, key: str, body: Mapping[str, Any]) -> Publish:
-    """Announce something of a question; hiding its message hides this as well."""
-    return Publish(channel=channel, body=packed(body), publisher="staff", key=key, flags=Flag.KEEP)
+def _push(channel: str, key: str, body: Mapping[str, Any], asker: str = "staff") -> Publish:
+    """Announce something of a question; hiding its message hides this as well.
+
+    What repeats the asker's words names the asker as publisher, so that a purge reaches it.
+    """
+    return Publish(channel=channel, body=packed(body), publisher=asker, key=key, flags=Flag.KEEP)
