@@ -95,7 +95,7 @@ async def answer(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[
         member = int((viewer.id or "m0")[1:])
         await d.run(SQL.answer, int(room.id), number, given.text, second, member)
         found = await reads.question(d, key)
-        body = rules.QuestionAnswered(event="question.answered", id=key, question=rules.info(found))
+        body = rules.QuestionAnswered(event="question.answered", **rules.info(found))
         d.publish(_push(room.channel, key, body, found.author["id"]))
     return {"id": key, "second": second}
 
@@ -195,7 +195,7 @@ async def _held(d: Durable, room: Room, number: UUID) -> str:
 
 
 def _asked_push(q: Question) -> Publish:
-    body = rules.QuestionAsked(event="question.asked", id=q.id, question=rules.info(q))
+    body = rules.QuestionAsked(event="question.asked", **rules.info(q))
     return _push(room_channel(q.room_id), q.id, body, q.author["id"])
 
 

@@ -73,20 +73,16 @@ class QuestionInfo(TypedDict):
     answer: AnswerInfo | None
 
 
-class QuestionAsked(TypedDict):
+class QuestionAsked(QuestionInfo):
     """A question was asked, or a message became one, or one was taken up again."""
 
     event: Literal["question.asked"]
-    id: str
-    question: QuestionInfo
 
 
-class QuestionAnswered(TypedDict):
+class QuestionAnswered(QuestionInfo):
     """A question has an answer, or a better one."""
 
     event: Literal["question.answered"]
-    id: str
-    question: QuestionInfo
 
 
 class QuestionWithdrawn(TypedDict):
