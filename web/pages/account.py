@@ -14,6 +14,7 @@ from rooms.community.reads import CommunityCache
 from rooms.members import actions, reads, sessions
 from server.context import Context
 from server.errors import Refused
+from web.pages.demo import offered
 from web.pages.refusals import field_errors
 from web.pages.rendering import language_of, render, viewer_of
 from web.session import address_of, forget_session, read_form, remember_session, safe_back
@@ -137,6 +138,7 @@ async def _form(
         errors=field_errors(request, refused) if refused else {},
         may_join=(await ctx.of(CommunityCache).get()).joining == "everyone",
         on_air=await _on_air(request),
+        demo_people=offered() if ctx.settings.demo else [],
     )
 
 

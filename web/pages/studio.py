@@ -139,7 +139,9 @@ async def _studio(request: Request, refused: Refused | None = None) -> Response:
     sort = wanted if wanted in SORTS else "popular"
     found = await question_reads.listed(ctx.db, room.id, sort)
     viewer = viewer_of(request)
-    page = await history.page(ctx.db, int(room.id), before=None, limit=NEWEST, viewer=viewer.id or "")
+    page = await history.page(
+        ctx.db, int(room.id), before=None, limit=NEWEST, viewer=viewer.id or ""
+    )
     data = {
         "broadcast": broadcast_info(broadcast),
         "room": room_info(room),
