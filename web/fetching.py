@@ -1,4 +1,4 @@
-"""Asks an address that somebody typed whether it answers, without being led into our own network."""
+"""Asks an address that somebody typed whether it answers, and is not led into our own network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to work before a broadcast goes on air: the source, the storage, the worker, the link."""
+"""What has to work before a broadcast goes on air: source, storage, worker, link."""
 
 from __future__ import annotations
 
