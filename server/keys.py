@@ -19,6 +19,8 @@ class ChannelKeys(NamedTuple):
     """The keys of one channel, all with the tag of its partition."""
 
     partition: int
+    tag: str
+    name: str
     channel: str
     window: str
     denied: str
@@ -27,6 +29,10 @@ class ChannelKeys(NamedTuple):
     log: str
     viewers: str
     tallies: str
+
+    def personal(self, kind: str, publisher: str) -> str:
+        """Give a key about one publisher on this channel; kind is sent, slow or rate."""
+        return f"{self.tag}{kind}:{self.name}:{publisher}"
 
 
 def stem(channel: str) -> str:
@@ -54,6 +60,8 @@ def keys_of(channel: str) -> ChannelKeys:
     base = tagged(partition, channel)
     return ChannelKeys(
         partition,
+        tagged(partition, ""),
+        channel.split(":", 1)[1],
         base,
         f"{base}:window",
         f"{base}:denied",
@@ -63,12 +71,6 @@ def keys_of(channel: str) -> ChannelKeys:
         f"{base}:viewers",
         f"{base}:tallies",
     )
-
-
-def personal_key(kind: str, channel: str, publisher: str, *rest: str) -> str:
-    """Give a key about one publisher on one channel: kind is sent, slow or rate."""
-    name = channel.split(":", 1)[1]
-    return tagged(partition_of(channel), ":".join((kind, name, publisher, *rest)))
 
 
 def notice_channel(channel: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.adoption import Adopter
 from server.errors import HirobaError, Refused
-from server.keys import keys_of, personal_key
+from server.keys import keys_of
 from server.publication import Publish, Published, envelope
 from server.redis_link import RedisLink, script_of
 from server.redis_wire import Argument, LostInFlight, ReplyError, fail
@@ -86,9 +86,9 @@ class Publisher:
             p.channel,
             (
                 *(keys.channel, keys.window, keys.denied, keys.denied_everywhere, keys.log),
-                personal_key("sent", p.channel, p.publisher, repeatable),
-                personal_key("slow", p.channel, p.publisher),
-                personal_key("rate", p.channel, p.publisher),
+                f"{keys.personal('sent', p.publisher)}:{repeatable}",
+                keys.personal("slow", p.publisher),
+                keys.personal("rate", p.publisher),
             ),
             (
                 *(envelope(p.publisher, p.key, p.body), int(p.flags), p.publisher, p.key),

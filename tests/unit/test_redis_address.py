@@ -7,7 +7,7 @@ import re
 import pytest
 
 from server.errors import HirobaError, SettingsError
-from server.keys import PARTITIONS, keys_of, partition_of, personal_key, tagged
+from server.keys import PARTITIONS, keys_of, partition_of, tagged
 from server.redis_wire import Address, parse_url
 
 
@@ -51,8 +51,8 @@ def test_a_password_is_not_shown() -> None:
 def test_all_keys_of_a_channel_and_its_side_channels_share_a_partition() -> None:
     here, staff = keys_of("room:42"), keys_of("room:42:staff")
     shared = {here.denied_everywhere, here.denied_version, here.log}
-    names = [*here[1:], *(name for name in staff[1:] if name not in shared)]
-    names += [personal_key("sent", "room:42", "m1", "c1"), personal_key("slow", "room:42", "m1")]
+    names = [*here[3:], *(name for name in staff[3:] if name not in shared)]
+    names += [each.personal(kind, "m1") for each in (here, staff) for kind in ("sent", "slow")]
 
     tags = {re.match(r"\{p\d{3}\}:", name).group() for name in names}  # type: ignore[union-attr]
 
