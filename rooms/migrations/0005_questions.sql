@@ -13,7 +13,7 @@ CREATE TABLE questions (
     answered_by     bigint REFERENCES members,
     answered_at     timestamptz,
     answered_second integer CHECK (answered_second >= 0),
-    answer_tokens   tsvector,
+    tokens          tsvector,
     PRIMARY KEY (room_id, id),
     FOREIGN KEY (room_id, id) REFERENCES messages (room_id, id),
     CHECK ((state = 'answered') <= (answered_by IS NOT NULL AND answered_at IS NOT NULL)),
@@ -21,6 +21,7 @@ CREATE TABLE questions (
 );
 COMMENT ON TABLE questions IS 'A question has the id of its message; who asked and what stands there.';
 COMMENT ON COLUMN questions.votes_told IS 'The count that viewers were last told.';
+COMMENT ON COLUMN questions.tokens IS 'For the search: those of the question and of its answer.';
 COMMENT ON COLUMN questions.shown_since IS 'On the stage now; at most one in a room.';
 COMMENT ON COLUMN questions.answered_second IS 'Answered live: the second of the broadcast.';
 CREATE INDEX questions_id ON questions (id);

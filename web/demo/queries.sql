@@ -24,9 +24,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text::tsvector);
 
 -- add_question --
 -- $1 room, $2 id, $3 broadcast, $4 state, $5 votes, $6 asked_at, $7 answer, $8 answered_by,
--- $9 answered_at, $10 second, $11 answer tokens.
+-- $9 answered_at, $10 second, $11 tokens of both.
 INSERT INTO questions (room_id, id, broadcast_id, state, votes, votes_told, asked_at, answer,
-                       answered_by, answered_at, answered_second, answer_tokens)
+                       answered_by, answered_at, answered_second, tokens)
 VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11::text::tsvector);
 
 -- add_votes --

@@ -143,7 +143,7 @@ class _Seed:
             self._members["host"] if line.answer else None,
             answered,
             line.second,
-            tsvector(line.answer or ""),
+            tsvector(line.text, line.answer or ""),
         )
         await self._tx.run(SQL.add_votes, room, key, line.votes)
 
