@@ -47,6 +47,8 @@ class Claims:
     """Unix time in ms."""
     session: str = ""
     language: str = "en"
+    since: int = 0
+    """When this identity was made, in ms."""
 
     def packed(self) -> bytes:
         """Give the claims as bytes."""
@@ -58,7 +60,7 @@ class Claims:
         """Read claims; ValueError or TypeError when they are none."""
         claims = cls(*msgpack.unpackb(data))
         texts = (claims.kind, claims.name, claims.session, claims.language, claims.publisher or "")
-        numbers = (claims.rank, claims.version, claims.expires)
+        numbers = (claims.rank, claims.version, claims.expires, claims.since)
         if all(type(t) is str for t in texts) and all(type(n) is int for n in numbers):
             return claims
         raise ValueError("not claims")

@@ -1,0 +1,228 @@
+"""One connection's life: commands in one after another, replies in order, one end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from server import opening, reading
+from server.commands import Answer
+from server.context import Viewer
+from server.errors import Closed, Refused
+from server.hot_list import Seat
+from server.log import Log
+from server.product import Command as Handler
+from server.protocol import BadCommand, CloseCode, Command, Encoding, decode, refusal, reply
+from server.publication import Publication
+from server.websocket_frames import frame
+
+if TYPE_CHECKING:
+    from server.gateway import Gateway
+    from server.identity import Claims
+    from server.websocket import WebSocketProtocol
+
+CONNECT_SECONDS: Final = 5.0
+TRY_AGAIN_LATER: Final = 1013
+"""The standard's code for a server that cannot now: clients come back."""
+
+log = Log(__name__)
+
+
+class Connection:
+    """The session behind a socket, and a member of the hub."""
+
+    __slots__ = (
+        "_inbox",
+        "_resumed",
+        "_task",
+        "_timer",
+        "address",
+        "answered",
+        "bearer",
+        "encoding",
+        "gateway",
+        "number",
+        "publisher",
+        "seats",
+        "session",
+        "socket",
+        "viewer",
+    )
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        socket: WebSocketProtocol,
+        number: int,
+        address: str,
+        bearer: Claims | None,
+    ) -> None:
+        """Wait for `connect`; `bearer` are the claims of the handshake."""
+        self.gateway = gateway
+        self.socket = socket
+        self.number = number
+        self.address = address
+        self.bearer = bearer
+        self.encoding = Encoding(socket.subprotocol)
+        self.viewer: Viewer | None = None
+        """Who is behind it; None until `connect` was answered."""
+        self.publisher: str | None = None
+        self.session = ""
+        self.seats: dict[str, Seat] = {}
+        self.answered = True
+        """Whether something came since the last ping."""
+        self._inbox: deque[Command | BadCommand] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._resumed: asyncio.Event | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.end_after(CONNECT_SECONDS, CloseCode.NO_CONNECT, "connect comes first, within 5 s")
+
+    # What a product's command may use.
+
+    def find(self, channel: str, key: str) -> list[Publication]:
+        """Give the publications with a key that this process still remembers, oldest first."""
+        return self.gateway.hub.find(channel, key)
+
+    def subscribed(self, channel: str) -> bool:
+        """Tell whether this connection reads a channel."""
+        return channel in self.seats
+
+    # What the socket tells.
+
+    def on_frame(self, data: bytes, is_text: bool) -> None:
+        """Take one message: a command, which waits for those before it."""
+        self.answered = True
+        settings = self.gateway.ctx.settings
+        if is_text is not (self.encoding is Encoding.JSON):
+            self.end(CloseCode.MALFORMED, "text carries JSON, binary carries msgpack")
+            return
+        command: Command | BadCommand
+        try:
+            command = decode(
+                data,
+                self.encoding,
+                max_size=settings.max_frame,
+                max_nesting=settings.max_nesting,
+            )
+        except BadCommand as bad:
+            if bad.id is None:
+                self.end(CloseCode.MALFORMED, bad.message)
+                return
+            command = bad
+        if len(self._inbox) >= settings.max_waiting:
+            self.end(CloseCode.RATE, f"more than {settings.max_waiting} commands wait")
+            return
+        self._inbox.append(command)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    def on_pong(self) -> None:
+        """Know that the peer is there."""
+        self.answered = True
+
+    def on_paused(self) -> None:
+        """Leave the lists until the peer has read what is written."""
+        self.gateway.hub.pause(self)
+
+    def on_resumed(self) -> None:
+        """Come back to the lists."""
+        if self._resumed is not None:
+            self._resumed.set()
+        self.gateway.hub.resume(self)
+
+    def on_closed(self, code: int) -> None:
+        """Leave everything, while the descriptor is still ours."""
+        self._inbox.clear()
+        self.never_end()
+        if self._resumed is not None:
+            self._resumed.set()
+        self.gateway.forget(self, code)
+
+    # What others do with it.
+
+    def send(self, payload: bytes) -> None:
+        """Write one message to the peer."""
+        self.socket.send(frame(self.encoding.opcode, payload))
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Leave every list and close."""
+        self.socket.close(code, reason)
+
+    def never_end(self) -> None:
+        """Let no time limit hold any longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def end_after(self, seconds: float, code: int, reason: str) -> None:
+        """Close after a while, unless this is called again before."""
+        self.never_end()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.end, code, reason)
+
+    async def _work(self) -> None:
+        """Carry out what waits in the inbox, and end with it."""
+        try:
+            while self._inbox and self.socket.open:
+                # A peer that does not read gets no more answers to buffer.
+                if self.socket.paused:
+                    self._resumed = asyncio.Event()
+                    await self._resumed.wait()
+                    self._resumed = None
+                else:
+                    await self._carry_out(self._inbox.popleft())
+        finally:
+            self._task = None
+
+    async def _carry_out(self, command: Command | BadCommand) -> None:
+        id = command.id or 0
+        answer = None
+        try:
+            if isinstance(command, BadCommand):
+                raise command
+            answer = await self._answer(command)
+            # From here to the end nothing waits: no push of a channel may precede its reply.
+            payload, done = reply(self.encoding, id, answer.ok), True
+        except Closed as closed:
+            self.end(closed.code, closed.reason)
+            return
+        except Exception as error:
+            payload, done = refusal(self.encoding, id, self._refused(command, error)), False
+        self.send(payload)
+        if answer is not None and answer.then is not None:
+            answer.then(done and self.socket.open)
+
+    def _refused(self, command: Command | BadCommand, error: Exception) -> Refused:
+        """Give what the peer is told of an error."""
+        if isinstance(error, Refused):
+            refused = error
+        else:
+            name = command.name if isinstance(command, Command) else ""
+            log.error("command.failed", command=name, error=error)
+            refused = Refused("internal", "Something went wrong on our side.")
+        if self.viewer is None and refused.code in ("internal", "unavailable"):
+            # Not connected for a reason of ours: after the reply it may try again later.
+            asyncio.get_running_loop().call_soon(self.end, TRY_AGAIN_LATER, refused.code)
+        return refused
+
+    async def _answer(self, command: Command) -> Answer:
+        if self.viewer is None and command.name != "connect":
+            raise Closed(CloseCode.NO_CONNECT, "connect comes first")
+        own = OWN_COMMANDS.get(command.name)
+        if own is not None:
+            return await own(self, command.args)
+        handler: Handler | None = self.gateway.product.commands.get(command.name)
+        if handler is None:
+            raise Refused("unknown_command", f"There is no command {command.name}.")
+        assert self.viewer is not None
+        ok = await handler(self.gateway.ctx, self.viewer, command.args, self)
+        return Answer(ok)
+
+
+OWN_COMMANDS = {
+    "connect": opening.connect,
+    "session.refresh": opening.refresh,
+    "subscribe": reading.subscribe,
+    "unsubscribe": reading.unsubscribe,
+    "history": reading.history,
+}
