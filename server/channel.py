@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from server.hot_list import Feed, HotList, Member, Seat, Stats, Writer
+from server.hot_list import Feed, HotList, Reader, Seat, Stats, Writer
 from server.item import Item
 from server.protocol import Encoding, passing, push
 from server.publication import Flag, Publication
@@ -66,7 +66,7 @@ class Channel:
         self.window_read_at = 0.0
         self.reading: asyncio.Task[Window] | None = None
         self.lists: dict[tuple[Feed, Encoding], HotList] = {}
-        self.members: dict[Member, None] = {}
+        self.readers: dict[Reader, None] = {}
         self._stats = stats
         self._write = write
         self._now = now
@@ -87,6 +87,7 @@ class Channel:
                 self.tail.add(self._item(entry))
         self.joined = True
         self._release(Window(window.epoch, window.top))
+        self.flush()
 
     def take(self, publication: Publication) -> bool:
         """Take a publication in its turn; False when something before it is missing."""
@@ -177,39 +178,43 @@ class Channel:
             self.lists[feed, encoding] = made
         return made
 
-    def seat(self, member: Member, hot_list: HotList) -> None:
-        """Put a member on a list, or beside it while its transport is not empty."""
+    def seat(self, reader: Reader, hot_list: HotList) -> None:
+        """Put a reader on a list, or beside it while its transport is not empty."""
         seat = Seat(hot_list)
         hot_list.audience += 1
-        self.members[member] = None
-        member.seats[self.name] = seat
-        if not member.socket.paused:
-            seat.enter(member)
+        self.readers[reader] = None
+        reader.seats[self.name] = seat
+        if not reader.socket.paused:
+            seat.enter(reader)
 
-    def unseat(self, member: Member) -> None:
-        """Let a member go."""
-        seat = member.seats.pop(self.name)
-        seat.leave(member)
-        self.members.pop(member, None)
+    def unseat(self, reader: Reader) -> None:
+        """Let a reader go."""
+        seat = reader.seats.pop(self.name)
+        seat.leave(reader)
+        self.readers.pop(reader, None)
         hot_list = seat.list
         hot_list.audience -= 1
+        self.discard(hot_list)
+        self.touched_at = self._now()
+
+    def discard(self, hot_list: HotList) -> None:
+        """Forget a list that nobody is on."""
         if not hot_list.audience:
             self.lists.pop((hot_list.feed, hot_list.encoding), None)
-        self.touched_at = self._now()
 
     @property
     def is_idle(self) -> bool:
         """Whether nobody reads it, is on the way, or waits for what it writes."""
-        return not (self.members or self.joining or self.waiting)
+        return not (self.readers or self.joining or self.waiting)
 
     @property
     def audience(self) -> int:
         """Connections that read this channel here."""
-        return len(self.members)
+        return len(self.readers)
 
     def viewers(self) -> int:
         """Count the people behind the connections; each nameless one counts."""
-        names = [member.publisher for member in self.members]
+        names = [reader.publisher for reader in self.readers]
         return len({name for name in names if name is not None}) + names.count(None)
 
     def _accept(self, publication: Publication) -> bool:

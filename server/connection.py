@@ -30,7 +30,7 @@ log = Log(__name__)
 
 
 class Connection:
-    """The session behind a socket, and a member of the hub."""
+    """The session behind a socket, and a reader of the hub."""
 
     __slots__ = (
         "_inbox",

@@ -11,26 +11,24 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from server import gateway_metrics
-from server.addresses import client_address, prefix
+from server.admission import Admission
 from server.connection import Connection
 from server.context import Context, Viewer
 from server.errors import HirobaError, Refused
 from server.handshake import Refusal, Upgrade
 from server.hot_list import Writer
 from server.hub import Hub
-from server.identity import Claims, Keyring
+from server.identity import Keyring
 from server.log import Log
 from server.pings import Pings
 from server.presence import Presence
 from server.product import Grant, Product
 from server.protocol import CloseCode
-from server.rate_limit import LocalBuckets
 from server.sessions import Sessions
 from server.websocket import WebSocketProtocol
 
 __all__ = ["Gateway", "Grant", "Product"]
 
-BEARER: Final = "bearer"
 TICK_SECONDS: Final = 1.0
 DRAIN_STEP: Final = 0.05
 KEYS_SECONDS: Final = 30.0
@@ -61,15 +59,14 @@ class Gateway:
         self.product = product
         self.keyring = keyring
         self.sessions = Sessions(ctx.broker)
-        self.hub = Hub(ctx.broker, write=write, now=now)
-        self.pings = Pings(write)
+        self.hub: Hub = Hub(ctx.broker, write=write, now=now)
+        self.pings: Pings = Pings(write)
         self.connections: set[Connection] = set()
         self.draining = False
         self.closed: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
-        self._now = now
         self._numbers = itertools.count(1)
-        self._buckets = LocalBuckets(ctx.settings.connect_rate)
+        self._admission = Admission(ctx, keyring, now)
         self._revoked: OrderedDict[str, int] = OrderedDict()
         self._denied: OrderedDict[str, int] = OrderedDict()
         self._chores: deque[Callable[[], Awaitable[None]]] = deque(maxlen=MAX_REMEMBERED)
@@ -104,6 +101,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Stop what goes on by itself; the connections end with their sockets."""
+        gateway_metrics.forget(self)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -117,57 +115,20 @@ class Gateway:
         return self.ctx.settings.max_frame
 
     def admit(self, request: Upgrade) -> Refusal | None:
-        """Judge a handshake: the process's cap, the address, Host and Origin; without I/O."""
-        refusal = self._judge(request)
+        """Judge a handshake, without I/O."""
+        full = self.draining or len(self.connections) >= self.ctx.settings.max_connections
+        refusal = self._admission.judge(request, full=full)
         if refusal is not None:
             self.refused[str(refusal.status)] += 1
         return refusal
 
     def accept(self, socket: WebSocketProtocol, request: Upgrade) -> Connection:
         """Make the session of a connection whose handshake was just answered."""
-        connection = Connection(
-            self, socket, next(self._numbers), self._address(request), self._bearer(request)
-        )
+        address, bearer = self._admission.address(request), self._admission.bearer(request)
+        connection = Connection(self, socket, next(self._numbers), address, bearer)
         self.connections.add(connection)
         self.pings.add(connection)
         return connection
-
-    def _judge(self, request: Upgrade) -> Refusal | None:
-        settings, headers = self.ctx.settings, request.headers
-        if self.draining or len(self.connections) >= settings.max_connections:
-            return Refusal.of(503, "unavailable", "This server is full.", retry_after="5")
-        wait = self._buckets.take(prefix(self._address(request)), self._now() * 1000)
-        if wait:
-            seconds = str(-(-wait // 1000))
-            return Refusal.of(
-                429, "rate_limited", "Too many connections from here.", retry_after=seconds
-            )
-        if headers.get("host", "").lower() not in settings.hosts:
-            return Refusal.of(403, "forbidden", "This server has another name.")
-        bearer = self._bearer(request)
-        if "authorization" in headers and bearer is None:
-            return Refusal.of(403, "unauthenticated", "This token is not valid.")
-        origin = headers.get("origin")
-        if origin is None and bearer is None:
-            return Refusal.of(403, "forbidden", "Without Origin a bearer token is needed.")
-        if origin is not None and origin not in settings.origins:
-            return Refusal.of(403, "forbidden", "Pages of this origin may not connect.")
-        return None
-
-    def _bearer(self, request: Upgrade) -> Claims | None:
-        """Give what a member token of the handshake says, if it is good."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        try:
-            claims = self.keyring.verify(token.strip(), self.ctx.clock())
-        except Refused:
-            return None
-        return claims if claims.kind == BEARER else None
-
-    def _address(self, request: Upgrade) -> str:
-        forwarded = request.headers.get("x-forwarded-for", "")
-        return client_address(request.peer, forwarded, self.ctx.settings.trusted_proxies)
 
     # For connections.
 
@@ -222,7 +183,7 @@ class Gateway:
     def viewers(self) -> dict[str, int]:
         """Count the viewers of every channel of two segments."""
         channels = self.hub.channels.by_name.values()
-        return {c.name: c.viewers() for c in channels if c.members and c.name.count(":") == 1}
+        return {c.name: c.viewers() for c in channels if c.readers and c.name.count(":") == 1}
 
     async def drain(self, seconds: float) -> None:
         """Send everybody elsewhere, spread over some seconds."""
@@ -269,17 +230,17 @@ class Gateway:
                 connection.end(CloseCode.DENIED, "not admitted")
 
     async def _recheck(self, channel: str) -> None:
-        for member in self.hub.audience(channel):
-            if isinstance(member, Connection) and member.viewer is not None:
+        for reader in self.hub.audience(channel):
+            if isinstance(reader, Connection) and reader.viewer is not None:
                 try:
-                    await self.product.open_channel(self.ctx, member.viewer, channel)
+                    await self.product.open_channel(self.ctx, reader.viewer, channel)
                 except Refused as refused:
                     if refused.code in ("not_found", "forbidden"):
-                        member.end(CloseCode.FORBIDDEN, channel)
+                        reader.end(CloseCode.FORBIDDEN, channel)
 
     def _of_publisher(self, publisher: str) -> list[Connection]:
-        members = self.hub.of_publisher(publisher)
-        return [member for member in members if isinstance(member, Connection)]
+        readers = self.hub.of_publisher(publisher)
+        return [reader for reader in readers if isinstance(reader, Connection)]
 
     # What goes on by itself.
 
@@ -336,5 +297,3 @@ def _remember(known: OrderedDict[str, int], name: str, value: int) -> None:
     known.move_to_end(name)
     if len(known) > MAX_REMEMBERED:
         known.popitem(last=False)
-
-

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
 
 from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from server.protocol import CloseCode
 
 if TYPE_CHECKING:
     from server.gateway import Gateway
@@ -20,9 +21,9 @@ LAG = Histogram(
     "How late the event loop was",
     buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 1, 5),
 )
-KNOWN_CODES: Final = frozenset((1000, 1001, 1002, 1006, 1007, 1009, 1011, 1013))
+KNOWN_CODES: Final = frozenset((1000, 1001, 1002, 1006, 1007, 1009, 1011, 1013, *CloseCode))
 
-_gateways: WeakSet[Gateway] = WeakSet()
+_gateways: set[Gateway] = set()
 
 GAUGES: dict[str, tuple[str, Callable[[Gateway], int]]] = {
     "hiroba_connections": ("Open connections", lambda g: len(g.connections)),
@@ -61,13 +62,18 @@ class _Collector(Collector):
 
 
 def watch(gateway: Gateway) -> None:
-    """Let a gateway's counters be read for as long as it lives."""
+    """Let a gateway's counters be read, until `forget`."""
     _gateways.add(gateway)
+
+
+def forget(gateway: Gateway) -> None:
+    """Count a gateway no longer."""
+    _gateways.discard(gateway)
 
 
 def _label(code: int) -> str:
     # A peer closes with whatever code it likes: unknown ones must not make ever new series.
-    return str(code) if code in KNOWN_CODES or 4000 <= code < 4600 else "other"
+    return str(int(code)) if code in KNOWN_CODES else "other"
 
 
 def _labelled(

@@ -33,9 +33,13 @@ class Feed(StrEnum):
 class Wire(Protocol):
     """What the hub needs of a socket."""
 
-    fd: int
-    paused: bool
-    """Whether the transport holds something that the kernel has not taken."""
+    @property
+    def fd(self) -> int:
+        """The descriptor; -1 once the connection is over."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether the transport holds something that the kernel has not taken."""
 
     def send(self, data: bytes) -> None:
         """Write through the transport."""
@@ -44,10 +48,13 @@ class Wire(Protocol):
         """End it at once."""
 
 
-class Member(Protocol):
+class Reader(Protocol):
     """A connection, as the hub sees it."""
 
-    socket: Wire
+    @property
+    def socket(self) -> Wire:
+        """Where it is written."""
+
     encoding: Encoding
     publisher: str | None
     seats: dict[str, Seat]
@@ -72,7 +79,7 @@ class Stats:
     """Viewers let go because the tail no longer reached back to them."""
 
 
-def fan(hot: dict[int, Member], frame: bytes, write: Writer = os.write) -> int:
+def fan(hot: dict[int, Reader], frame: bytes, write: Writer = os.write) -> int:
     """Write a frame to every descriptor; give how many could not take all of it at once."""
     size = len(frame)
     short: list[tuple[int, int]] = []
@@ -88,13 +95,13 @@ def fan(hot: dict[int, Member], frame: bytes, write: Writer = os.write) -> int:
         # The dict must not change while it is walked, so these wait until all are served.
         short.append((fd, sent))
     for fd, sent in short:
-        member = hot.get(fd)
-        if member is None:
+        reader = hot.get(fd)
+        if reader is None:
             continue
         if sent < 0:
-            member.socket.abort()
+            reader.socket.abort()
         else:
-            member.socket.send(frame[sent:])
+            reader.socket.send(frame[sent:])
     return len(short)
 
 
@@ -123,7 +130,7 @@ class HotList:
         self.encoding = encoding
         self.covered = covered
         """Everybody on this list stands at this offset."""
-        self.hot: dict[int, Member] = {}
+        self.hot: dict[int, Reader] = {}
         self.audience = 0
         """Those on the list and those who left it for a while."""
         self.serial = 0
@@ -175,7 +182,7 @@ class HotList:
 
 
 class Seat:
-    """A member's place on a channel."""
+    """A reader's place on a channel."""
 
     __slots__ = ("list", "serial")
 
@@ -184,15 +191,15 @@ class Seat:
         self.serial = list.serial
         """The last frame that was given, while off the list."""
 
-    def is_hot(self, member: Member) -> bool:
-        """Tell whether the member is on the list."""
-        return member.socket.fd in self.list.hot
+    def is_hot(self, reader: Reader) -> bool:
+        """Tell whether the reader is on the list."""
+        return reader.socket.fd in self.list.hot
 
-    def enter(self, member: Member) -> None:
-        """Put the member on the list."""
-        self.list.hot[member.socket.fd] = member
+    def enter(self, reader: Reader) -> None:
+        """Put the reader on the list."""
+        self.list.hot[reader.socket.fd] = reader
 
-    def leave(self, member: Member) -> None:
-        """Take the member off the list, and remember what it was given."""
-        if self.list.hot.pop(member.socket.fd, None) is not None:
+    def leave(self, reader: Reader) -> None:
+        """Take the reader off the list, and remember what it was given."""
+        if self.list.hot.pop(reader.socket.fd, None) is not None:
             self.serial = self.list.serial

@@ -11,7 +11,7 @@ from typing import Final
 from server import batching
 from server.channel import Channel
 from server.channels import Channels, Source
-from server.hot_list import Member, Stats, Writer
+from server.hot_list import Reader, Stats, Writer
 from server.protocol import CloseCode, passing
 from server.publication import Publication, decode
 from server.websocket_frames import frame
@@ -34,9 +34,9 @@ class Hub:
         """Take over the broker's callbacks."""
         self.stats = Stats()
         self.channels = Channels(source, self._make, self._schedule, now)
-        self.off: dict[Member, float] = {}
-        """Members off their lists, and since when they have not read all that waited."""
-        self._members: dict[str, set[Member]] = {}
+        self.off: dict[Reader, float] = {}
+        """Readers off their lists, and since when they have not read all that waited."""
+        self._readers: dict[str, set[Reader]] = {}
         self._write = write
         self._now = now
         self._busy = 0
@@ -44,58 +44,60 @@ class Hub:
         source.on_payload = self.deliver
         source.on_gap = self.gap
 
-    # Members.
+    # Readers.
 
-    def add(self, member: Member) -> None:
-        """Know a connection by its publisher."""
-        if member.publisher is not None:
-            self._members.setdefault(member.publisher, set()).add(member)
-
-    def remove(self, member: Member) -> None:
-        """Take a connection off every list, while its descriptor is still its own."""
-        for name in list(member.seats):
-            self.leave(member, name)
-        self.off.pop(member, None)
-        if member.publisher is not None:
-            known = self._members.get(member.publisher, set())
-            known.discard(member)
+    def name(self, reader: Reader, publisher: str | None) -> None:
+        """Know a connection by its publisher; None forgets it."""
+        if reader.publisher is not None:
+            known = self._readers.get(reader.publisher, set())
+            known.discard(reader)
             if not known:
-                self._members.pop(member.publisher, None)
+                self._readers.pop(reader.publisher, None)
+        reader.publisher = publisher
+        if publisher is not None:
+            self._readers.setdefault(publisher, set()).add(reader)
 
-    def of_publisher(self, publisher: str) -> list[Member]:
+    def remove(self, reader: Reader) -> None:
+        """Take a connection off every list, while its descriptor is still its own."""
+        for name in list(reader.seats):
+            self.leave(reader, name)
+        self.off.pop(reader, None)
+        self.name(reader, None)
+
+    def of_publisher(self, publisher: str) -> list[Reader]:
         """Give the connections of a publisher in this process."""
-        return list(self._members.get(publisher, ()))
+        return list(self._readers.get(publisher, ()))
 
-    def leave(self, member: Member, name: str) -> None:
+    def leave(self, reader: Reader, name: str) -> None:
         """Take a connection off one channel."""
-        self.channels.by_name[name].unseat(member)
+        self.channels.by_name[name].unseat(reader)
 
-    def pause(self, member: Member) -> None:
+    def pause(self, reader: Reader) -> None:
         """Take a connection off the lists, because its transport is not empty."""
-        for seat in member.seats.values():
-            seat.leave(member)
-        self.off.setdefault(member, self._now())
+        for seat in reader.seats.values():
+            seat.leave(reader)
+        self.off.setdefault(reader, self._now())
 
-    def resume(self, member: Member) -> None:
+    def resume(self, reader: Reader) -> None:
         """Write what a connection missed and put it back; close it when that is forgotten."""
-        for name, seat in list(member.seats.items()):
-            if seat.is_hot(member):
+        for name, seat in list(reader.seats.items()):
+            if seat.is_hot(reader):
                 continue
             missed = seat.list.missed(seat.serial)
             if missed is None:
                 self.stats.lost += 1
-                member.end(CloseCode.POSITION_LOST, f"too far behind on {name}")
+                reader.end(CloseCode.POSITION_LOST, f"too far behind on {name}")
                 return
             seat.serial = seat.list.serial
             if missed:
-                member.socket.send(missed)
-            if member.socket.paused or member.seats.get(name) is not seat:
+                reader.socket.send(missed)
+            if reader.socket.paused or reader.seats.get(name) is not seat:
                 # It has read all that waited before, so its time begins anew.
-                if member in self.off:
-                    self.off[member] = self._now()
+                if reader in self.off:
+                    self.off[reader] = self._now()
                 return
-            seat.enter(member)
-        self.off.pop(member, None)
+            seat.enter(reader)
+        self.off.pop(reader, None)
 
     # From Redis.
 
@@ -132,10 +134,10 @@ class Hub:
         channel = self.channels.by_name.get(name)
         return [item.publication for item in channel.tail.find(key)] if channel else []
 
-    def audience(self, name: str) -> list[Member]:
+    def audience(self, name: str) -> list[Reader]:
         """Give the connections that read a channel in this process."""
         channel = self.channels.by_name.get(name)
-        return list(channel.members) if channel else []
+        return list(channel.readers) if channel else []
 
     # Once a second.
 
@@ -147,10 +149,10 @@ class Hub:
         for channel in channels:
             channel.beat()
         self.channels.leave_idle()
-        for member, since in list(self.off.items()):
+        for reader, since in list(self.off.items()):
             if now - since >= SLOW_SECONDS:
                 self.stats.slow += 1
-                member.end(CloseCode.SLOW, "reading too slowly")
+                reader.end(CloseCode.SLOW, "reading too slowly")
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -163,10 +165,10 @@ class Hub:
         return Channel(name, self.stats, write=self._write, now=self._now)
 
     def _notify(self, name: str, publication: Publication) -> None:
-        for member in self.of_publisher(publication.key):
-            if name in member.seats:
-                payload = passing(member.encoding, name, [publication.body])
-                member.socket.send(frame(member.encoding.opcode, payload))
+        for reader in self.of_publisher(publication.key):
+            if name in reader.seats:
+                payload = passing(reader.encoding, name, [publication.body])
+                reader.socket.send(frame(reader.encoding.opcode, payload))
 
     def _schedule(self, channel: Channel) -> None:
         if channel.timer is not None or not channel.waiting:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from server.channel import Channel
 from server.channels import Channels
-from server.hot_list import Feed, HotList, Member
+from server.hot_list import Feed, HotList, Reader
 from server.item import Item
 from server.protocol import Items
 from server.publication import Flag, Publication
@@ -28,6 +28,7 @@ class Joining:
     channel: Channel
     position: Position | None
     window: Window | None = None
+    _list: HotList | None = None
 
     @classmethod
     async def prepare(cls, channels: Channels, name: str, position: Position | None) -> Joining:
@@ -44,27 +45,30 @@ class Joining:
             raise
         return joining
 
-    def settle(self, member: Member, feed: Feed, budget: int) -> tuple[HotList, dict[str, Any]]:
-        """Give the list to be on and the reply: from the position up to where that list stands."""
-        if self.channel.name in member.seats:
-            self.channel.unseat(member)
-        hot_list = self.channel.list_for(feed, member.encoding)
-        recovery = self._recover(hot_list.covered, max(LEAST, min(budget, REPLY_LIMIT)))
-        return hot_list, self._reply(recovery)
+    def settle(self, reader: Reader, feed: Feed, budget: int) -> dict[str, Any]:
+        """Give the reply: from the position up to where the list stands that is read then."""
+        if self.channel.name in reader.seats:
+            self.channel.unseat(reader)
+        self._list = self.channel.list_for(feed, reader.encoding)
+        limit = max(LEAST, min(budget, REPLY_LIMIT))
+        return self._reply(self._recover(self._list.covered, limit))
 
-    def catch_up(self, member: Member, limit: int) -> dict[str, Any]:
+    def catch_up(self, reader: Reader, limit: int) -> dict[str, Any]:
         """Give the reply for somebody who reads the channel already."""
-        seat = member.seats.get(self.channel.name)
+        seat = reader.seats.get(self.channel.name)
         stands = seat.list.covered if seat else self.channel.flushed
         return self._reply(self._recover(stands, max(1, min(limit, REPLY_LIMIT))))
 
-    def seat(self, member: Member, hot_list: HotList) -> None:
+    def seat(self, reader: Reader) -> None:
         """Let pushes follow the reply that was just written."""
-        self.channel.seat(member, hot_list)
+        assert self._list is not None
+        self.channel.seat(reader, self._list)
         self.release()
 
     def release(self) -> None:
         """Be done with the channel."""
+        if self._list is not None:
+            self.channel.discard(self._list)
         self.channels.release(self.channel)
 
     async def _read(self) -> Window | None:

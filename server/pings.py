@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from server.hot_list import Member, Writer, fan
+from server.hot_list import Reader, Writer, fan
 from server.websocket_frames import PING_FRAME
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Pings:
     def tick(self) -> None:
         """Abort those of one group who have not answered, and ping the others."""
         self._tick += 1
-        hot: dict[int, Member] = {}
+        hot: dict[int, Reader] = {}
         for connection in list(self._groups[self._tick % EVERY]):
             if not connection.answered:
                 self.aborted += 1

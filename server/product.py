@@ -44,7 +44,5 @@ class Product(Protocol):
     def counted(self, channel: str, viewers: int, /) -> bytes:
         """Make the body that tells how many viewers a channel has."""
 
-    def tallied(
-        self, channel: str, counts: Mapping[str, int], sums: Mapping[str, int], /
-    ) -> bytes:
+    def tallied(self, channel: str, counts: Mapping[str, int], sums: Mapping[str, int], /) -> bytes:
         """Make the body that tells what was counted in the last second, and the sums."""

@@ -79,6 +79,9 @@ class Items:
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
 
+    def __len__(self) -> int:
+        return len(self.items)
+
 
 class _Flaw:
     """Stands in a decoded tree for what neither encoding may carry."""

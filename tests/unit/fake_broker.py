@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgpack
@@ -125,6 +125,15 @@ class FakeBroker:
     async def control(self, body: dict[str, Any]) -> None:
         for broker in self.redis.brokers:
             broker.on_control(body)
+
+    def alive(self) -> list[str]:
+        return [broker.id for broker in self.redis.brokers]
+
+    async def call(self, *args: Any) -> Any:
+        raise Refused("unavailable", "There is no Redis behind this.")
+
+    async def run(self, source: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        raise Refused("unavailable", "There is no Redis behind this.")
 
     async def _read(self, channel: str) -> tuple[list[Publication], Window]:
         self._reach()

@@ -210,17 +210,17 @@ class Screen:
 
 
 class Viewer:
-    """A member of a hub without a protocol around it."""
+    """A reader of a hub without a protocol around it."""
 
     def __init__(self, socket: FakeSocket, hub: Any, *, publisher: str | None = None) -> None:
         self.socket = socket
         self.encoding = socket.encoding
-        self.publisher = publisher
+        self.publisher: str | None = None
         self.seats: dict[str, Seat] = {}
         self.screen = Screen(socket)
         self.hub = hub
         socket.session = self
-        hub.add(self)
+        hub.name(self, publisher)
 
     def end(self, code: int, reason: str = "") -> None:
         self.socket.close(code, reason)

@@ -53,10 +53,10 @@ class World:
     def finish(
         self, joining: Joining, viewer: Viewer, *, feed: Feed = Feed.FULL, limit: int = 300
     ) -> dict[str, Any]:
-        hot_list, ok = joining.settle(viewer, feed, limit)
+        ok = joining.settle(viewer, feed, limit)
         payload = reply(viewer.encoding, 1, ok)
         viewer.socket.send(frame(viewer.encoding.opcode, payload))
-        joining.seat(viewer, hot_list)
+        joining.seat(viewer)
         answer: dict[str, Any] = viewer.screen.look().replies[1]["ok"]
         viewer.screen.take_reply(joining.channel.name, answer)
         return answer
@@ -474,9 +474,9 @@ async def test_a_join_without_redis_is_refused_and_works_later(world: World) -> 
 async def test_a_paused_viewer_may_join_and_catches_up_later(world: World) -> None:
     viewer = world.viewer(room=10)
     joining = await Joining.prepare(world.hub.channels, ROOM, None)
-    hot_list, ok = joining.settle(viewer, Feed.FULL, 300)
+    ok = joining.settle(viewer, Feed.FULL, 300)
     viewer.socket.send(frame(1, reply(Encoding.JSON, 1, ok)))
-    joining.seat(viewer, hot_list)
+    joining.seat(viewer)
 
     world.say("a")
     await world.settle()

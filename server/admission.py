@@ -1,0 +1,65 @@
+"""Who may open a connection at all: judged from the handshake alone, before it is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from server.addresses import client_address, prefix
+from server.context import Context
+from server.errors import Refused
+from server.handshake import Refusal, Upgrade
+from server.identity import Claims, Keyring
+from server.rate_limit import LocalBuckets
+
+BEARER: Final = "bearer"
+"""The kind of token that programs carry, which send no Origin."""
+
+
+class Admission:
+    """The order is fixed: room in this process, the address, then Host and Origin."""
+
+    def __init__(self, ctx: Context, keyring: Keyring, now: Callable[[], float]) -> None:
+        self._ctx = ctx
+        self._keyring = keyring
+        self._now = now
+        self._buckets = LocalBuckets(ctx.settings.connect_rate)
+
+    def judge(self, request: Upgrade, *, full: bool) -> Refusal | None:
+        """Give the HTTP answer that refuses a handshake, or None."""
+        if full:
+            return Refusal.of(503, "unavailable", "This server is full.", retry_after="5")
+        wait = self._buckets.take(prefix(self.address(request)), self._now() * 1000)
+        if wait:
+            seconds = str(-(-wait // 1000))
+            return Refusal.of(
+                429, "rate_limited", "Too many connections from here.", retry_after=seconds
+            )
+        settings, headers = self._ctx.settings, request.headers
+        if headers.get("host", "").lower() not in settings.hosts:
+            return Refusal.of(403, "forbidden", "This server has another name.")
+        bearer = self.bearer(request)
+        if "authorization" in headers and bearer is None:
+            return Refusal.of(403, "unauthenticated", "This token is not valid.")
+        origin = headers.get("origin")
+        if origin is None and bearer is None:
+            return Refusal.of(403, "forbidden", "Without Origin a bearer token is needed.")
+        if origin is not None and origin not in settings.origins:
+            return Refusal.of(403, "forbidden", "Pages of this origin may not connect.")
+        return None
+
+    def bearer(self, request: Upgrade) -> Claims | None:
+        """Give what the bearer token of a handshake says, if it is good."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != BEARER:
+            return None
+        try:
+            claims = self._keyring.verify(token.strip(), self._ctx.clock())
+        except Refused:
+            return None
+        return claims if claims.kind == BEARER else None
+
+    def address(self, request: Upgrade) -> str:
+        """Give the client's address."""
+        forwarded = request.headers.get("x-forwarded-for", "")
+        return client_address(request.peer, forwarded, self._ctx.settings.trusted_proxies)
