@@ -27,7 +27,7 @@ COMMENT ON COLUMN questions.answered_second IS 'Answered live: the second of the
 CREATE INDEX questions_id ON questions (id);
 CREATE INDEX questions_popular ON questions (room_id, state, votes DESC, asked_at);
 CREATE INDEX questions_untold ON questions (room_id) WHERE votes <> votes_told;
-CREATE UNIQUE INDEX questions_shown ON questions (room_id) WHERE shown_since IS NOT NULL;
+CREATE UNIQUE INDEX questions_on_stage ON questions (room_id) WHERE shown_since IS NOT NULL;
 
 CREATE TABLE question_votes (
     room_id     bigint NOT NULL,
