@@ -59,7 +59,7 @@ LEAST = {
 }
 """The least rank for each action."""
 
-# A closed room, or a live room between broadcasts, takes no new words; taking back one's own
+# A closed room, or a live room after its broadcast, takes no new words; taking back one's own
 # and judging what stands there goes on.
 _SPEAKING = {Action.POST, Action.EDIT, Action.REACT, Action.TYPE, Action.VOTE}
 _MODE_APPLIES = {Action.POST, Action.EDIT, Action.TYPE}
@@ -85,12 +85,10 @@ def can_read(viewer: Viewer, state: str, author: str) -> bool:
 
 
 def is_open(room: Room) -> bool:
-    """Tell whether words are taken: not closed, and in a live room a broadcast on or to come."""
+    """Tell whether words are taken: not closed, and in a live room the broadcast is not over."""
     if room.closed:
         return False
-    if room.kind is not Kind.LIVE:
-        return True
-    return room.broadcast is not None and room.broadcast.state is not State.ENDED
+    return room.broadcast is None or room.broadcast.state is not State.ENDED
 
 
 def refusal(viewer: Viewer, action: Action | str, room: Room | None = None) -> Refused | None:

@@ -81,7 +81,7 @@ class Broadcast:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room and, in a live one, the broadcast that is on or comes next."""
+    """A room and, in a live one, the broadcast that is on, else the next, else the last."""
 
     id: str
     kind: Kind
@@ -126,15 +126,18 @@ def staff_channel(room_id: str) -> str:
     return f"room:{room_id}:staff"
 
 
-_CHANNEL = re.compile(r"room:([1-9][0-9]{0,17})(:staff)?")
+_CHANNEL = re.compile(r"room:([1-9][0-9]{0,17})(?::(staff|votes))?")
 
 
-def read_channel(channel: str) -> tuple[str, bool]:
-    """Take a channel apart: room id, and whether it is the staff's; `not_found` otherwise."""
+def read_channel(channel: str) -> tuple[str, str]:
+    """Take a channel apart: room id, and "", "staff" or "votes"; `not_found` otherwise.
+
+    On the channel of votes nobody listens: they only travel to the database.
+    """
     found = _CHANNEL.fullmatch(channel)
     if found is None:
         raise Refused("not_found", "There is no such channel.")
-    return found[1], found[2] is not None
+    return found[1], found[2] or ""
 
 
 def new_message_id(now_ms: int, random: Callable[[int], bytes]) -> str:
@@ -181,12 +184,12 @@ def _number(value: object, field: str) -> int:
 
 
 def client_message_id(value: object) -> str:
-    """Check the id that a sender chose: 1-36 printable ASCII characters."""
-    if isinstance(value, str) and re.fullmatch(r"[!-~]{1,36}", value):
+    """Check the id that a sender chose: 1-36 ASCII characters, none of control."""
+    if isinstance(value, str) and re.fullmatch(r"[ -~]{1,36}", value):
         return value
     raise Refused(
         "invalid",
-        "client_message_id takes 1 to 36 printable ASCII characters without spaces.",
+        "client_message_id takes 1 to 36 printable ASCII characters.",
         field="client_message_id",
     )
 

@@ -51,8 +51,9 @@ SELECT r.*, b.id AS broadcast_id, b.title AS broadcast_title, b.about AS broadca
 FROM rooms r LEFT JOIN LATERAL (
     SELECT * FROM broadcasts_shown s
     WHERE s.room_id = r.id
-      AND (s.state = 'live' OR s.state = 'scheduled' AND s.starts_at > now() - interval '12 hours')
-    ORDER BY s.state = 'live' DESC, s.starts_at, s.id
+      AND (s.state <> 'scheduled' OR s.starts_at > now() - interval '12 hours')
+    ORDER BY array_position('{live,scheduled,ended}', s.state),
+             CASE WHEN s.state = 'scheduled' THEN s.starts_at END, s.ended_at DESC, s.id
     LIMIT 1
 ) b ON true;
-COMMENT ON VIEW rooms_now IS 'Rooms with the broadcast that is on, else the next; one forgotten for 12 hours is not to come.';
+COMMENT ON VIEW rooms_now IS 'Rooms with the broadcast that is on, else the next (one forgotten for 12 hours is not to come), else the last.';

@@ -144,16 +144,19 @@ async def test_rooms_kept_are_bounded(
     assert db.reads == 1
 
 
-async def test_a_live_room_comes_with_what_is_on_else_with_what_is_next(
+async def test_a_live_room_comes_with_what_is_on_else_what_is_next_else_what_was_last(
     db: Counting, rooms: RoomCache
 ) -> None:
     await db.run("INSERT INTO members (name, name_key) VALUES ('Yui', 'yui')")
     room_id = await make(db, "shop", "live")
     number = int(room_id)
-    await db.run(SHOWING, number, "last week", "ended", -100)
-    await db.run(SHOWING, number, "forgotten", "scheduled", -13)
     assert (await rooms.room(room_id)).broadcast is None
-
+    await db.run(SHOWING, number, "last month", "ended", -700)
+    await db.run(SHOWING, number, "last week", "ended", -100)
+    await db.run("UPDATE broadcasts SET ended_at = starts_at, started_at = starts_at")
+    await db.run(SHOWING, number, "forgotten", "scheduled", -13)
+    rooms.forget()
+    last = (await rooms.room(room_id)).broadcast
     await db.run(SHOWING, number, "in a week", "scheduled", 100)
     await db.run(SHOWING, number, "tomorrow", "scheduled", 20)
     rooms.forget()
@@ -162,6 +165,8 @@ async def test_a_live_room_comes_with_what_is_on_else_with_what_is_next(
     rooms.forget()
     on = await rooms.room(room_id)
 
+    assert last is not None
+    assert (last.title, last.state) == ("last week", State.ENDED)
     assert coming is not None
     assert (coming.title, coming.state, coming.host_name) == ("tomorrow", State.SCHEDULED, "Yui")
     assert on.broadcast is not None
