@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from server.adoption import Adopter, Adoption
+from server.broker_metrics import GAPS, PUBLISH_SECONDS, PUBLISHES
 from server.context import Clock
 from server.control import Control
 from server.errors import HirobaError, Refused
@@ -43,7 +45,7 @@ class Broker:
         self._settings = settings
         self._clock = clock
         self._link = link
-        self._verb = "SPUBLISH" if link.is_cluster else "PUBLISH"
+        self._verb = "PUBLISH"
         self._publisher = Publisher(link, settings, Adopter(link, adoption, self._verb), self._verb)
         self._subscriber: SubscriberLink | None = None
         self._control: Control | None = None
@@ -65,7 +67,7 @@ class Broker:
 
     async def _listen(self) -> None:
         self._subscriber = await SubscriberLink.open(
-            self._settings.redis_url, self._receive, lambda channel: self.on_gap(channel)
+            self._settings.redis_url, self._receive, self._gap
         )
         self._control = Control(self._link, self._subscriber)
         await self._control.start()
@@ -125,7 +127,16 @@ class Broker:
         """
         if self._control is not None and self._control.silent():
             raise Refused("unavailable", "This gateway is cut off from the others.")
-        return await self._publisher.publish(p, remember_ms)
+        began = time.perf_counter()
+        try:
+            place = await self._publisher.publish(p, remember_ms)
+        except Refused as refused:
+            PUBLISHES.labels(refused.code).inc()
+            raise
+        finally:
+            PUBLISH_SECONDS.observe(time.perf_counter() - began)
+        PUBLISHES.labels("repeated" if place.repeated else "placed").inc()
+        return place
 
     async def pass_on(self, channel: str, body: bytes) -> None:
         """Send what has no place: never recovered, never stored."""
@@ -179,6 +190,10 @@ class Broker:
         else:
             self.on_payload(channel, payload)
 
+    def _gap(self, channel: str | None) -> None:
+        GAPS.inc()
+        self.on_gap(channel)
+
     # Reading.
 
     async def window(self, channel: str, after: int, *, limit: int | None = None) -> Window:
@@ -203,6 +218,15 @@ class Broker:
             fail(error)
         epoch, top, payloads = answer
         return Window(epoch, top, [decode(payload) for payload in payloads])
+
+    async def saving_delay(self) -> int:
+        """Give how long (ms) the oldest entry of all logs has waited to be saved; 0 for none."""
+        logs = [tagged(partition, "log") for partition in range(PARTITIONS)]
+        answers = await asyncio.gather(
+            *(self.call("XRANGE", log, "-", "+", "COUNT", 1) for log in logs)
+        )
+        times = [int(answer[0][0].split(b"-")[0]) for answer in answers if answer]
+        return max(0, self.redis_time - min(times)) if times else 0
 
     # Raw access for what brings its own scripts.
 

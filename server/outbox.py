@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
+from server.broker_metrics import SWEPT
 from server.context import Context
 from server.database import TIMEOUT, Queries, Transaction
 from server.errors import Refused
@@ -110,7 +111,9 @@ async def sweep(ctx: Context, *, older_than: float = SWEEP_AFTER) -> int:
         older_than,
         _AT_ONCE,
     )
-    return sum([len(await _carry_out_lane(ctx, row["lane"], wait=False)) for row in lanes])
+    done = sum([len(await _carry_out_lane(ctx, row["lane"], wait=False)) for row in lanes])
+    SWEPT.inc(done)
+    return done
 
 
 class Sweeper:

@@ -59,7 +59,12 @@ class Publisher:
                 if word != "stale" or adoptions == _ADOPTIONS:
                     return published(word, answer[1:])
                 adoptions += 1
-                await self._adopter.adopt(p.channel)
+                try:
+                    await self._adopter.adopt(p.channel)
+                except Refused:
+                    if sent:
+                        await asyncio.sleep(deadline - loop.time())
+                    raise
                 deadline = loop.time() + BUDGET
                 continue
             # It may have happened, and still may until the deadline: only the same request again

@@ -19,7 +19,7 @@ from typing import Any
 
 import hiredis
 
-from server.errors import HirobaError
+from server.errors import HirobaError, Refused, SettingsError
 from server.redis_wire import (
     Address,
     Argument,
@@ -59,9 +59,9 @@ class Link:
         self._wire: Wire | None = None
         self._opened = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
+        self._problem = "Redis does not answer."
         self.run_id = ""
         """Names the running server; another one after every restart."""
-        self.is_cluster = False
         self.connections = 0
         """How many times a connection was made; another number means that replies were lost."""
 
@@ -91,7 +91,7 @@ class Link:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"redis {self._name}")
         if not await self.wait_ready(timeout):
             await self.close()
-            raise not_answering()
+            raise Refused("unavailable", self._problem)
 
     async def _supervise(self) -> None:
         """Connect, watch, and connect again, with pauses that grow to a second."""
@@ -104,6 +104,7 @@ class Link:
                 await self._watch(lost)
             except (OSError, TimeoutError, HirobaError, hiredis.HiredisError) as error:
                 failures += 1
+                self._problem = f"Redis does not answer: {str(error) or type(error).__name__}"
                 if failures in (1, 10) or failures % 60 == 0:
                     log.warning("redis link %s: %s", self._name, error)
             except Exception:
@@ -146,7 +147,8 @@ class Link:
         info = await wire.call(("INFO", "server"), TIMEOUT)
         facts = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
         self.run_id = facts["run_id"]
-        self.is_cluster = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
+        if "cluster" in (facts.get("redis_mode"), facts.get("server_mode")):
+            raise SettingsError("REDIS_URL", "is a Redis Cluster; a single server is needed")
 
     async def _watch(self, lost: asyncio.Event) -> None:
         """Give when the connection is lost or no longer answers."""

@@ -154,6 +154,6 @@ class Wire(asyncio.Protocol):
 def fail(error: ReplyError) -> NoReturn:
     """Turn an error of Redis that is about its state into Refused("unavailable")."""
     word = str(error).split(" ", 1)[0]
-    if word in ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "BUSY", "CLUSTERDOWN"):
+    if word in ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS"):
         raise Refused("unavailable", f"Redis refuses to write ({word}).") from error
     raise error

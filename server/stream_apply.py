@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 import asyncpg
 
+from server.broker_metrics import APPLIED, DEAD
 from server.database import Database, Transaction
 from server.errors import HirobaError, Refused
 from server.stream_entry import Entry, Handler, RawEntry
@@ -125,6 +126,8 @@ class Applier:
                 await transaction.many(DEAD_LETTER, [_letter(*each) for each in bad])
         self.applied += len(good)
         self.dead += len(bad)
+        APPLIED.inc(len(good))
+        DEAD.inc(len(bad))
 
     async def _put_aside(self, entry: RawEntry, in_hand: InHand, error: Exception) -> None:
         """Keep a poison entry for people; what its handler can do without consumers is done."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from server.broker_metrics import OWNED
 from server.database import Database
 from server.errors import Refused
 from server.keys import GROUP, PARTITIONS, tagged
@@ -120,6 +121,7 @@ class StreamWorker:
                     await self._read()
                 await self._apply_hand()
                 await self._give_away()
+                OWNED.set(len(self._hand))
                 failures = 0
             except LostPartitions as error:
                 log.warning("worker: %s", error)

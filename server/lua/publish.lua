@@ -39,9 +39,11 @@ local epoch, offset = tonumber(state[1]), tonumber(state[2]) + 1
 local cooldown = tonumber(state[5])
 local second, count = math.floor(now / 1000), 0
 
+local ended = false
 if ARGV[10] == '1' then
   local until_here = tonumber(redis.call('HGET', denied, publisher) or 0)
   if until_here > now then return {'denied', until_here, 'channel'} end
+  ended = until_here > 0
   local until_everywhere = tonumber(redis.call('HGET', everywhere, publisher) or 0)
   if until_everywhere > now then return {'denied', until_everywhere, 'everywhere'} end
   if tonumber(ARGV[11]) < tonumber(state[4]) then return {'rank', tonumber(state[4])} end
@@ -87,6 +89,7 @@ if ARGV[12] == '1' then
   redis.call('LTRIM', rate, 0, tonumber(ARGV[13]) - 1)
   redis.call('PEXPIRE', rate, ARGV[14])
 end
+if ended then redis.call('HDEL', denied, publisher) end
 if ARGV[20] ~= '' then
   if tonumber(ARGV[21]) > now then
     redis.call('HSET', denied, ARGV[20], ARGV[21])

@@ -143,7 +143,7 @@ async def test_the_denied_are_refused_until_it_is_lifted(redis_url: str) -> None
     assert (other.offset, ungated.offset, lifted.offset) == (2, 3, 5)
 
 
-async def test_a_denial_ends_by_itself(redis_url: str) -> None:
+async def test_a_denial_ends_by_itself_and_is_forgotten(redis_url: str, redis: Redis) -> None:
     async with brokers(redis_url, Known()) as broker:
         await broker.publish(line("stop", deny=("m1", system_clock() + 50)))
         tries = 0
@@ -157,6 +157,7 @@ async def test_a_denial_ends_by_itself(redis_url: str) -> None:
 
     assert after.offset == 2
     assert tries > 0
+    assert await redis.hlen(keys_of(ROOM).denied) == 0
 
 
 async def test_who_is_denied_everywhere_is_refused_on_every_channel(redis_url: str) -> None:
@@ -341,6 +342,17 @@ async def test_passing_things_and_notices_have_no_place(redis_url: str) -> None:
     assert (passing.epoch, passing.offset, passing.key) == (0, 0, "")
     assert (notice.epoch, notice.key, notice.body) == (0, "m7", b"\x81\xa5event\xa1y")
     assert window.top == 0
+
+
+async def test_how_long_the_log_waits_to_be_saved_is_known(redis_url: str, redis: Redis) -> None:
+    async with brokers(redis_url, Known()) as broker:
+        nothing = await broker.saving_delay()
+        await redis.xadd(keys_of(ROOM).log, {"c": ROOM}, id=f"{broker.redis_time - 5000}-0")
+        await broker.publish(line())
+        waiting = await broker.saving_delay()
+
+    assert nothing == 0
+    assert 5000 <= waiting < 60_000
 
 
 async def test_control_reaches_every_process_and_beats_stay_inside(redis_url: str) -> None:

@@ -1,0 +1,18 @@
+"""What the pieces around Redis count, for `/metrics`."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+PUBLISHES = Counter("hiroba_publishes", "Publications asked for, by outcome", ["outcome"])
+PUBLISH_SECONDS = Histogram(
+    "hiroba_publish_seconds",
+    "From asking for a publication to its place or refusal",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
+)
+GAPS = Counter("hiroba_redis_gaps", "Times that something from Redis may not have arrived")
+APPLIED = Counter("hiroba_log_entries_applied", "Log entries committed to the database")
+DEAD = Counter("hiroba_log_entries_dead", "Log entries put aside as dead letters")
+OWNED = Gauge("hiroba_log_partitions_owned", "Partitions of the log that this worker reads")
+"""Over all workers the sum is 128 while everything is saved."""
+SWEPT = Counter("hiroba_outbox_swept", "Outbox rows that the process which wrote them left behind")
