@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from server.child import wait_until
-from server.embedded_place import EmbeddedError, Place, make_private
-from server.embedded_servers import LEFTOVER, Postgres, PrivateServer, Valkey
+from server.embedded_place import RECORD, EmbeddedError, Place, make_private
+from server.embedded_servers import (
+    LEFTOVER,
+    Postgres,
+    PrivateServer,
+    Valkey,
+    dsn_in,
+    redis_url_in,
+)
 
 
 class AlreadyRunning(EmbeddedError):
@@ -46,12 +53,12 @@ class Embedded:
     @property
     def dsn(self) -> str:
         """The address of the database, as DATABASE_URL writes it."""
-        return self.postgres.dsn()
+        return dsn_in(self.postgres.place.folder)
 
     @property
     def redis_url(self) -> str:
         """The address of Valkey, as REDIS_URL writes it."""
-        return self.valkey.url
+        return redis_url_in(self.valkey.place.folder)
 
     def start(self) -> None:
         """Lock the data directory and start both; blocks until they answer (first time 2 s).
@@ -116,6 +123,26 @@ class Embedded:
         # Nobody alive can own it, whatever became of the process number inside.
         (self.data_dir / "postgres" / "postmaster.pid").unlink(missing_ok=True)
         return descriptor
+
+
+def running_servers(data_dir: Path) -> tuple[str, str] | None:
+    """Give the addresses of the database and Valkey that run on this data; None when none do."""
+    try:
+        descriptor = os.open(data_dir / "servers.lock", os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EmbeddedError(f"cannot read {data_dir}: {error.strerror}") from error
+    try:
+        if _locked(descriptor):
+            return None
+    finally:
+        os.close(descriptor)
+    try:
+        folder = Path((data_dir / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return dsn_in(folder), redis_url_in(folder)
 
 
 def _locked(descriptor: int) -> bool:

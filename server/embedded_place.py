@@ -16,6 +16,8 @@ from pathlib import Path
 from server.child import Account, nobody
 from server.errors import HirobaError
 
+RECORD = "private-folder"
+"""The file of the data directory that says where the sockets are."""
 LONGEST = 80
 """Bytes of the private folder's path; a socket path takes 107, on macOS 103."""
 
@@ -33,7 +35,7 @@ class Place:
         self.account = _account(data_dir)
         self.logs = data_dir / "logs"
         make_private(self.logs)
-        self._record = data_dir / "private-folder"
+        self._record = data_dir / RECORD
         self.folder = self._earlier_folder() or self._new_folder()
         for stale in self.folder.glob("*.sock"):
             stale.unlink()

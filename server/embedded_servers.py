@@ -16,11 +16,22 @@ from server.child import Child, spawn, wait_until
 from server.embedded_place import EmbeddedError, Place, environment, wheel_postgres, wheel_valkey
 
 PORT = 5432
+SOCKET = "valkey.sock"
 LEFTOVER = 8.0
 """Seconds that servers of an earlier run get to end: some wait as zombies to be collected."""
 READY = 60.0
 """Seconds until a server has to answer; recovery after a crash counts."""
 OLD_LOG = 10 * 2**20
+
+
+def dsn_in(folder: Path, database: str = "hiroba") -> str:
+    """Give the address of the PostgreSQL whose socket lies in a private folder."""
+    return f"postgresql://hiroba@/{database}?host={folder}"
+
+
+def redis_url_in(folder: Path) -> str:
+    """Give the address of the Valkey whose socket lies in a private folder."""
+    return f"unix://{folder / SOCKET}"
 
 
 class PrivateServer:
@@ -134,7 +145,7 @@ class Postgres(PrivateServer):
 
     def dsn(self, database: str = "hiroba") -> str:
         """Give the address of a database of this server."""
-        return f"postgresql://hiroba@/{database}?host={self.place.folder}"
+        return dsn_in(self.place.folder, database)
 
     def prepare(self) -> None:
         """Make a new cluster where there is none; a run that was cut off leaves nothing half."""
@@ -221,12 +232,12 @@ class Valkey(PrivateServer):
     @property
     def socket(self) -> Path:
         """The path of its socket."""
-        return self.place.folder / "valkey.sock"
+        return self.place.folder / SOCKET
 
     @property
     def url(self) -> str:
         """The address, as REDIS_URL writes it."""
-        return f"unix://{self.socket}"
+        return redis_url_in(self.place.folder)
 
     def argv(self, data: str) -> list[str]:
         """Give the command: no port, every write in the append-only file, nothing evicted."""

@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from server import log as logs
+from server.files_limit import raise_files_limit
 from server.http_protocol import HttpProtocol
 from server.metrics import render
 from server.settings import Settings
@@ -47,6 +48,7 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM, SIGINT or the end of the supervisor; gives the exit status."""
+    raise_files_limit()
     descriptor = os.environ.get(listeners.VARIABLE)
     listener = listeners.inherited(descriptor) if descriptor else listeners.bind(settings)[0]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

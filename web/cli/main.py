@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from server import log
 from server.errors import HirobaError
 from server.settings import Settings, describe
-from web.cli import gateway, serve
+from web.cli import archive, doctor, gateway, serve, upkeep
 from web.cli.paths import program_version
 
 
@@ -27,6 +27,13 @@ class Command:
 COMMANDS = {
     "serve": Command("start everything (the default)", serve.run, serve.add_arguments),
     "gateway": Command("start one gateway on servers that run", lambda s, _: gateway.run(s)),
+    "migrate": Command("bring the database to this version", upkeep.run_migrate),
+    "secret": Command(
+        "rotate the secret that signs tokens", upkeep.run_secret, upkeep.add_secret_arguments
+    ),
+    "backup": Command("save everything in one file", archive.run_backup, archive.add_file),
+    "restore": Command("fill an empty data directory", archive.run_restore, archive.add_file),
+    "doctor": Command("say what is wrong with configuration and servers", doctor.run),
 }
 OPTIONS = {"port": "HIROBA_PORT", "gateways": "HIROBA_GATEWAYS", "data": "HIROBA_DATA_DIR"}
 """Options that stand for a setting."""
