@@ -6,6 +6,7 @@ import re
 import secrets
 from pathlib import Path
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
@@ -28,12 +29,14 @@ BEGINNINGS = {
     ".webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
 MOST_PICTURE = 2 * 1024 * 1024
+MOST_FORM = MOST_PICTURE + 64 * 1024
+"""Bytes of a form that brings one picture."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}\.[a-z0-9]{3,4}")
 
 
 async def media(request: Request) -> Response:
     """Send a file, in parts when a player asks for parts."""
-    context: Context = request.state.context
+    context: Context = request.state.ctx
     name = request.path_params["name"]
     path = context.settings.data_dir / "media" / name
     if not NAME.fullmatch(name) or path.suffix not in TYPES or not path.is_file():
@@ -61,6 +64,20 @@ def keep_picture(folder: Path, data: bytes) -> str:
     unfinished.write_bytes(data)
     unfinished.replace(folder / name)
     return name
+
+
+async def read_upload(request: Request, field: str, *, most: int) -> bytes | None:
+    """Give an uploaded file's bytes, None when none was chosen; `read_form` has to come first.
+
+    Raises Refused: too_large.
+    """
+    form = await request.form()
+    upload = form.get(field)
+    if not isinstance(upload, UploadFile) or not upload.filename:
+        return None
+    if upload.size is None or upload.size > most:
+        raise Refused("too_large", "The file is too large.", field=field)
+    return await upload.read()
 
 
 routes = [Route("/media/{name}", media, name="media")]

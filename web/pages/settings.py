@@ -21,11 +21,12 @@ from rooms.members.rules import ROLES
 from rooms.rules import MODES, Visibility
 from server.context import Context
 from server.errors import Refused
-from web.pages.media import MOST_PICTURE, keep_picture
+from web.middleware import allow_body
+from web.pages.media import MOST_FORM, MOST_PICTURE, keep_picture, read_upload
 from web.pages.refusals import field_errors
 from web.pages.rendering import render, viewer_of
 from web.pages.texts import text_of
-from web.session import read_form, read_upload
+from web.session import read_form
 
 ACCENTS = ("#00756a", "#1f5fbf", "#7a3fb0", "#b3265c", "#a34a00", "#3d6b1f")
 PEOPLE_A_PAGE = 50
@@ -44,6 +45,7 @@ def _owned(show: Callable[..., Awaitable[Response]]) -> Callable[[Request], Awai
             raise Refused("forbidden", "Only the owner can change the community's settings.")
         if request.method == "GET":
             return await show(request)
+        allow_body(request, MOST_FORM)
         form = await read_form(request)
         try:
             return await show(request, form)

@@ -24,11 +24,12 @@ from rooms.questions.rules import SORTS, info
 from rooms.rules import MODES, Broadcast, Kind, Room, State, broadcast_number
 from server.context import Context
 from server.errors import Refused
-from web.pages.media import MOST_PICTURE, keep_picture
+from web.middleware import allow_body
+from web.pages.media import MOST_FORM, MOST_PICTURE, keep_picture, read_upload
 from web.pages.refusals import field_errors
 from web.pages.rendering import render, viewer_of, zone_of
 from web.preflight import preflight
-from web.session import read_form, read_upload
+from web.session import read_form
 
 SLOW_STEPS = (0, 3, 5, 10, 30, 60, 120)
 NEWEST = 50
@@ -56,6 +57,7 @@ async def new(request: Request) -> Response:
     _host(request)
     if request.method == "GET":
         return await _form(request, None, {})
+    allow_body(request, MOST_FORM)
     form = await read_form(request)
     try:
         made = await actions.schedule(
@@ -73,6 +75,7 @@ async def edit(request: Request) -> Response:
     broadcast, _ = await _hosted(request)
     if request.method == "GET":
         return await _form(request, broadcast, {})
+    allow_body(request, MOST_FORM)
     form = await read_form(request)
     try:
         args = {"broadcast": broadcast.id, **await _draft(request, form)}

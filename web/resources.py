@@ -1,0 +1,36 @@
+"""Opens what a process of ours works with: database, Redis, broker; one Context for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from redis.asyncio import Redis
+
+from rooms.adoption import PostgresAdoption
+from server.broker import Broker
+from server.context import Clock, Context, system_clock
+from server.database import Database
+from server.settings import Settings
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, *, listen: bool, clock: Clock = system_clock
+) -> AsyncIterator[Context]:
+    """Give the context of a process, closed in reverse order at the end.
+
+    A gateway listens to the other processes; a worker, the command line and the demo's people
+    only publish. Raises Refused("unavailable") while the database or Redis is away.
+    """
+    async with AsyncExitStack() as stack:
+        db = await Database.connect(settings.database_url, size=settings.database_pool)
+        stack.push_async_callback(db.close)
+        redis: Redis = Redis.from_url(
+            settings.redis_url, socket_timeout=5, socket_connect_timeout=5
+        )
+        stack.push_async_callback(redis.aclose)
+        adoption = PostgresAdoption(db, clock)
+        broker = await Broker.open(settings, clock=clock, adoption=adoption, listen=listen)
+        stack.push_async_callback(broker.close)
+        yield Context(settings=settings, db=db, redis=redis, broker=broker, clock=clock)
