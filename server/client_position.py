@@ -14,9 +14,9 @@ PASSING_TROUBLE: Final = frozenset(("unavailable", "rate_limited", "internal", "
 _OUR_FAULT: Final = frozenset((1000, 1002, 1003, 1007, 1008, 1009, 1010))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place on a channel; epoch 0 stands for none yet."""
+    """A place on a channel; epoch 0 stands for none yet, later places are greater."""
 
     epoch: int = 0
     offset: int = 0

@@ -1,0 +1,127 @@
+"""A Hiroba started for a load test: two gateways on a data directory of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class NotStarted(Exception):
+    """The servers did not start; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where they are, and which processes they are; running ones tell no processes."""
+
+    urls: list[str]
+    processes: Mapping[str, list[int]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What commands on the same data need."""
+
+
+@asynccontextmanager
+async def started(limits: Mapping[str, str], gateways: int) -> AsyncIterator[Servers]:
+    """Start servers with raised limits on a temporary data directory, and stop them at the end."""
+    with tempfile.TemporaryDirectory(prefix="hiroba-load-") as folder:
+        log = Path(folder) / "log"
+        environment = {**_clean_environment(), **limits}
+        options = ["--json", "--no-demo", "--port", "0", "--gateways", str(gateways)]
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "web.cli", "serve", *options, "--data", f"{folder}/data"),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                cwd=ROOT,
+                env=environment,
+            )
+        try:
+            facts = await _ready(process, log)
+            yield Servers(
+                urls=facts["urls"],
+                processes=_named(facts["pids"]),
+                environment={
+                    **environment,
+                    "DATABASE_URL": facts["database_url"],
+                    "REDIS_URL": facts["redis_url"],
+                },
+            )
+        finally:
+            await _stop(process)
+
+
+async def _ready(process: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        raise NotStarted(f"not ready after {START_SECONDS:.0f} s") from None
+    if not line:
+        raise NotStarted(_end_of(log))
+    facts: dict[str, Any] = json.loads(line)
+    return facts
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-4000:]
+
+
+def _named(pids: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    """Give each gateway a name of its own, and the supervisor only itself."""
+    named: dict[str, list[int]] = {}
+    for role, numbers in pids.items():
+        for number, pid in enumerate(numbers, 1):
+            named[f"{role}-{number}" if len(numbers) > 1 else role] = [pid]
+    return named
+
+
+def _clean_environment() -> dict[str, str]:
+    """Give our environment without settings of another Hiroba."""
+    bare = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "TRUSTED_PROXIES")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in bare and not name.startswith("HIROBA_")
+    }
+
+
+async def new_room(servers: Servers, name: str) -> str:
+    """Make a live room in which everybody may comment; gives its id."""
+    if not servers.environment:
+        raise NotStarted("for running servers name a room with --room")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "web.cli", "room", "create", "--name", name),
+        *("--kind", "live", "--json"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env=dict(servers.environment),
+    )
+    out, errors = await process.communicate()
+    if process.returncode:
+        raise NotStarted(f"no room could be made: {errors.decode(errors='replace')}")
+    return str(json.loads(out)["id"])
