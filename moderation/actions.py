@@ -18,7 +18,7 @@ from server.context import Context, Viewer
 from server.errors import Refused
 from server.outbox import durable
 
-TOLD: dict[SanctionKind, str] = {"mute": "you.muted", "ban": "you.banned", "shadow": ""}
+TOLD: dict[SanctionKind, str] = {"mute": "muted", "ban": "banned", "shadow": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +165,15 @@ async def _impose_at_once(ctx: Context, measure: Measure) -> dict[str, Any]:
     columns = sanctions.values(act, person, measure.kind, room, measure.until)
     publication = sanctions.muted(where, id, until, deny=room is not None)
     private = events.packed({"audit": row.values(), "sanction": columns})
-    publication = replace(publication, private=private, client_message_id=audit.wire(act))
+    id_of_act = audit.wire(act)
+    publication = replace(publication, private=private, persist=True, client_message_id=id_of_act)
     await ctx.broker.publish(publication)
     if room is None:
         await ctx.broker.deny_everywhere(id, until)
     if measure.kind == "ban":
         await ctx.broker.control({"type": "deny", "publisher": id, "until": until})
     known.standings.put(Sanction(act.id, id, room, measure.kind, measure.until, act.reason))
-    told = events.you(TOLD[measure.kind], room, wire_until(until), act.reason)
+    told = events.you_are(TOLD[measure.kind], room, wire_until(until), act.reason)
     await ctx.broker.notice(f"room:{where}", id, events.packed(told))
     await staff.tell_act(ctx, act.room, row)
     return {"action": audit.wire(act), "person": id, "until": wire_until(until), "saved": False}
@@ -199,7 +200,7 @@ async def _lift(
         await audit.record(d, row)
         await d.run(SQL.mark_lifted, ids, act.id, actor.name)
         for where in [where for where, found_ids in held.items() if found_ids]:
-            await sanctions.announce(d, act, person, where, told="you.unmuted")
+            await sanctions.announce(d, act, person, where, told="unmuted")
     ctx.of(Screening).stale()
     await staff.tell_act(ctx, room, row)
     return {"action": audit.wire(act), "person": person, "saved": True}

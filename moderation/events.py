@@ -22,6 +22,28 @@ class By(TypedDict):
     name: str
 
 
+class Writer(TypedDict):
+    """Who wrote a message."""
+
+    id: str
+    name: str
+
+
+class Poster(TypedDict):
+    """Who posted a message, with the role at that time."""
+
+    id: str
+    name: str
+    role: str
+
+
+class Answered(TypedDict):
+    """The message that another one answers."""
+
+    id: str
+    name: str
+
+
 class PersonMuted(TypedDict):
     """Somebody may not write here until then (ms; null: for good)."""
 
@@ -50,10 +72,10 @@ class CommentRestored(TypedDict):
 
     event: Literal["comment.restored"]
     id: str
-    author: dict[str, str]
+    author: Poster
     text: str
     client_message_id: str
-    reply_to: NotRequired[dict[str, str]]
+    reply_to: NotRequired[Answered]
     question: NotRequired[bool]
 
 
@@ -71,13 +93,29 @@ class CommentsUnpurged(TypedDict):
     person: str
 
 
-class You(TypedDict):
-    """A notice to somebody who was sanctioned or freed; room null is everywhere."""
+class YouMuted(TypedDict):
+    """A notice: you may not write in this room (null: in any) until then (null: for good)."""
 
-    event: str
+    event: Literal["you.muted"]
     room: str | None
     until: int | None
     reason: str
+
+
+class YouBanned(TypedDict):
+    """A notice: you are shut out of the community until then (null: for good)."""
+
+    event: Literal["you.banned"]
+    room: None
+    until: int | None
+    reason: str
+
+
+class YouUnmuted(TypedDict):
+    """A notice: you may write again."""
+
+    event: Literal["you.unmuted"]
+    room: str | None
 
 
 class HeldApproved(TypedDict):
@@ -103,7 +141,7 @@ class HeldItem(TypedDict):
     kind: str
     room: str
     message: str
-    author: dict[str, str]
+    author: Writer
     text: str
     rule: str
     word: str
@@ -135,7 +173,7 @@ class ReportAdded(TypedDict):
     event: Literal["report.added"]
     id: str
     room: str
-    author: dict[str, str]
+    author: Writer
     text: str
     reason: str
     count: int
@@ -175,7 +213,9 @@ PUSHES = (
     CommentRestored,
     CommentsPurged,
     CommentsUnpurged,
-    You,
+    YouMuted,
+    YouBanned,
+    YouUnmuted,
     HeldApproved,
     HeldRejected,
     HeldItem,
@@ -218,6 +258,12 @@ def comments_unpurged(person: str) -> CommentsUnpurged:
     return CommentsUnpurged(event="comments.unpurged", person=person)
 
 
-def you(event: str, room: str | None, until: int | None, reason: str) -> You:
-    """Build the notice to a person: you.muted, you.unmuted, you.banned."""
-    return You(event=event, room=room, until=until, reason=reason)
+def you_are(
+    kind: str, room: str | None, until: int | None, reason: str
+) -> YouMuted | YouBanned | YouUnmuted:
+    """Build the notice to a person: `kind` is muted, banned or unmuted."""
+    if kind == "banned":
+        return YouBanned(event="you.banned", room=None, until=until, reason=reason)
+    if kind == "muted":
+        return YouMuted(event="you.muted", room=room, until=until, reason=reason)
+    return YouUnmuted(event="you.unmuted", room=room)

@@ -6,7 +6,7 @@ from typing import Any
 
 from moderation import audit, events, people, staff
 from moderation.audit import SQL, Row
-from moderation.events import ReportAdded, ReportResolved
+from moderation.events import ReportAdded, ReportResolved, Writer
 from moderation.ids import fresh_id, read_id, wire_id
 from moderation.messages import Find, locate, nothing_near
 from moderation.rules import MAX_REASON
@@ -60,7 +60,7 @@ async def report(
         event="report.added",
         id=id,
         room=room,
-        author={"id": message.author, "name": message.author_name},
+        author=Writer(id=message.author, name=message.author_name),
         text=message.text,
         reason=reason,
         count=count,

@@ -10,7 +10,7 @@ import msgpack
 
 from moderation import audit, events, hiding, staff
 from moderation.audit import SQL, SYSTEM, Act, Row
-from moderation.events import By, HeldItem
+from moderation.events import By, HeldItem, Writer
 from moderation.ids import fresh_id, is_guest, read_id, wire_id
 from moderation.rules import Draft, Verdict
 from server.context import Context, Viewer
@@ -65,7 +65,7 @@ async def hold(
         kind=kind,
         room=draft.room,
         message=release.key,
-        author={"id": person, "name": name},
+        author=Writer(id=person, name=name),
         text=draft.text,
         rule=verdict.rule,
         word=verdict.word,
@@ -163,7 +163,7 @@ def as_item(row: Any) -> HeldItem:
         kind=row["kind"],
         room=str(row["room_id"]),
         message=wire_id(row["message_id"]),
-        author={"id": row["author"], "name": row["author_name"]},
+        author=Writer(id=row["author"], name=row["author_name"]),
         text=row["text"],
         rule=row["rule"],
         word=row["word"],

@@ -89,7 +89,7 @@ async def until_of(
 async def announce(d: Durable, act: Act, person: str, room: str | None, *, told: str = "") -> int:
     """Make the engine follow what now holds for a person there; gives until when (0: nothing).
 
-    `told` is the event of the notice to the person: you.muted, you.banned or you.unmuted.
+    `told` is what the person is told to be: muted, banned or unmuted; nothing for a shadow.
     """
     until = await until_of(d, person, ("mute", "ban"), room, act.at)
     where = room or act.room
@@ -102,7 +102,7 @@ async def announce(d: Durable, act: Act, person: str, room: str | None, *, told:
         if where is not None:
             d.publish(muted(where, person, until, deny=False))
     if told and where is not None:
-        body = events.you(told, where if room else None, wire_until(until), act.reason)
+        body = events.you_are(told, where if room else None, wire_until(until), act.reason)
         d.notice(f"room:{where}", person, dict(body))
     d.control({"type": "changed", "what": "moderation", "part": "sanctions"})
     return until
@@ -117,6 +117,7 @@ def muted(room: str, person: str, until: int, *, deny: bool = True) -> Publish:
         publisher=STAFF,
         key=person,
         flags=Flag.KEEP,
+        persist=False,
         deny=(person, until) if deny else None,
     )
 

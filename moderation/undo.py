@@ -72,7 +72,7 @@ async def _lift(d: Durable, act: Act, row: Any, _: Found | None) -> None:
     lifted = await d.all(SQL.revoke_sanctions, ids, audit.moment(act.at))
     for where in dict.fromkeys(one["room_id"] for one in lifted):
         room = str(where) if where else None
-        await sanctions.announce(d, act, row["person"], room, told="you.unmuted")
+        await sanctions.announce(d, act, row["person"], room, told="unmuted")
 
 
 async def _impose_again(d: Durable, act: Act, row: Any, _: Found | None) -> None:
@@ -80,7 +80,7 @@ async def _impose_again(d: Durable, act: Act, row: Any, _: Found | None) -> None
     ids = [UUID(id) for id in row["details"]["sanctions"]]
     again = await d.all(SQL.reinstate_sanctions, ids)
     for where in dict.fromkeys(one["room_id"] for one in again):
-        told = "you.banned" if row["action"] == "unban" else "you.muted"
+        told = "banned" if row["action"] == "unban" else "muted"
         room = str(where) if where else None
         await sanctions.announce(d, act, row["person"], room, told=told)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
+from moderation import events as moderation
 from rooms import events as rooms
 from web.schema import fields, shapes, typescript
 
-EVENTS: tuple[type, ...] = rooms.PUSHES
+EVENTS: tuple[type, ...] = (*rooms.PUSHES, *moderation.PUSHES)
 """What may arrive on a channel: each is a TypedDict with a literal `event`."""
 SEEN: tuple[type, ...] = (rooms.RoomInfo,)
 """What replies hold besides pushes."""

@@ -142,6 +142,176 @@ export interface BroadcastCancelled {
   id: string;
 }
 
+/** Somebody may not write here until then (ms; null: for good). */
+export interface PersonMuted {
+  event: "person.muted";
+  person: string;
+  until: number | null;
+}
+
+/** Somebody may write again. */
+export interface PersonUnmuted {
+  event: "person.unmuted";
+  person: string;
+}
+
+/** The moderator who did it. */
+export interface By {
+  id: string;
+  name: string;
+}
+
+/** A moderator hid a message: a tombstone, without text. */
+export interface CommentHidden {
+  event: "comment.hidden";
+  id: string;
+  by: By;
+}
+
+/** Who posted a message, with the role at that time. */
+export interface Poster {
+  id: string;
+  name: string;
+  role: string;
+}
+
+/** The message that another one answers. */
+export interface Answered {
+  id: string;
+  name: string;
+}
+
+/** A hidden message is back, as it was posted. */
+export interface CommentRestored {
+  event: "comment.restored";
+  id: string;
+  author: Poster;
+  text: string;
+  client_message_id: string;
+  reply_to?: Answered;
+  question?: boolean;
+}
+
+/** All that a person said here before is hidden. */
+export interface CommentsPurged {
+  event: "comments.purged";
+  person: string;
+}
+
+/** What a purge hid is back. */
+export interface CommentsUnpurged {
+  event: "comments.unpurged";
+  person: string;
+}
+
+/** A notice: you may not write in this room (null: in any) until then (null: for good). */
+export interface YouMuted {
+  event: "you.muted";
+  room: string | null;
+  until: number | null;
+  reason: string;
+}
+
+/** A notice: you are shut out of the community until then (null: for good). */
+export interface YouBanned {
+  event: "you.banned";
+  room: null;
+  until: number | null;
+  reason: string;
+}
+
+/** A notice: you may write again. */
+export interface YouUnmuted {
+  event: "you.unmuted";
+  room: string | null;
+}
+
+/** A notice: the held message is published. */
+export interface HeldApproved {
+  event: "held.approved";
+  id: string;
+}
+
+/** A notice: the held message will not be published. */
+export interface HeldRejected {
+  event: "held.rejected";
+  id: string;
+  reason: string;
+}
+
+/** Who wrote a message. */
+export interface Writer {
+  id: string;
+  name: string;
+}
+
+/** To the staff of a room: a message waits; `spans` are the parts of the text that decided. */
+export interface HeldItem {
+  event: "held.added";
+  id: string;
+  kind: string;
+  room: string;
+  message: string;
+  author: Writer;
+  text: string;
+  rule: string;
+  word: string;
+  spans: number[][];
+  at: number;
+  claimed: By | null;
+}
+
+/** To the staff of a room: somebody looks at a waiting message, or no longer does. */
+export interface HeldClaimed {
+  event: "held.claimed";
+  id: string;
+  by: By | null;
+}
+
+/** To the staff of a room: a message waits no longer. */
+export interface HeldDecided {
+  event: "held.decided";
+  id: string;
+  decision: string;
+  by: By | null;
+}
+
+/** To the staff of a room: a message was reported, `count` times in all. */
+export interface ReportAdded {
+  event: "report.added";
+  id: string;
+  room: string;
+  author: Writer;
+  text: string;
+  reason: string;
+  count: number;
+  at: number;
+}
+
+/** To the staff of a room: the reports on a message are settled. */
+export interface ReportResolved {
+  event: "report.resolved";
+  id: string;
+  outcome: string;
+  by: By;
+}
+
+/** To the staff of a room: somebody acted. */
+export interface ActionLogged {
+  event: "action.logged";
+  id: string;
+  action: string;
+  at: number;
+  by: By;
+  person: string | null;
+  person_name: string | null;
+  message: string | null;
+  text: string | null;
+  reason: string;
+  details: Record<string, unknown>;
+  undoes: string | null;
+}
+
 /** The comment that stands above the others. */
 export interface Pinned {
   id: string;
@@ -167,20 +337,37 @@ export interface RoomInfo {
 
 /** Everything that a channel may carry. */
 export type Push =
+  | ActionLogged
   | BroadcastCancelled
   | BroadcastChanged
   | BroadcastEnded
   | BroadcastStarted
   | CommentDeleted
   | CommentEdited
+  | CommentHidden
   | CommentPosted
+  | CommentRestored
+  | CommentsPurged
+  | CommentsUnpurged
+  | HeldApproved
+  | HeldClaimed
+  | HeldDecided
+  | HeldItem
+  | HeldRejected
   | Mentioned
+  | PersonMuted
+  | PersonUnmuted
   | ReactionAdded
   | ReactionRemoved
   | ReactionsCounted
+  | ReportAdded
+  | ReportResolved
   | RoomChanged
   | TypingStarted
-  | ViewersCounted;
+  | ViewersCounted
+  | YouBanned
+  | YouMuted
+  | YouUnmuted;
 
 /** The push of one event. */
 export type PushOf<E extends Push["event"]> = Extract<Push, { event: E }>;
