@@ -24,6 +24,8 @@ MAX_PUSH: Final = 1 << 24
 NO_CONNECTION: Final = 1006
 REFUSED: Final = 4500
 """The code that stands for a handshake which was refused for good."""
+TICKET: Final = "t."
+"""How a one-use ticket begins: it cannot be verified in the handshake, so an Origin is needed."""
 LOST: Final = "The connection was lost before the answer: it may have happened or not."
 
 Push = Mapping[str, Any]
@@ -59,13 +61,14 @@ class Link:
         cls, url: str, *, encoding: str, token: str, origin: str, on_push: Callable[[Push], None]
     ) -> Link:
         """Shake hands; raises Closed, or Retry where the server answered with HTTP."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        signed = bool(token) and not token.startswith(TICKET)
+        headers = {"Authorization": f"Bearer {token}"} if signed else {}
         try:
             socket = await connect(
                 url,
                 subprotocols=[Subprotocol(f"hiroba.v1.{encoding}")],
                 additional_headers=headers,
-                origin=None if token else Origin(origin),
+                origin=None if signed else Origin(origin),
                 compression=None,
                 max_size=MAX_PUSH,
                 proxy=None if _is_local(url) else True,

@@ -224,7 +224,7 @@ async def test_a_refused_resume_token_falls_back_on_the_own_one(
 async def test_a_ticket_is_fetched_for_each_connection_without_a_resume_token(
     server: tuple[FakeLive, str], fake: FakeLive
 ) -> None:
-    tickets = iter(["one", "two"])
+    tickets = iter(["t.one", "t.two"])
 
     async def ticket() -> str:
         return next(tickets)
@@ -236,7 +236,10 @@ async def test_a_ticket_is_fetched_for_each_connection_without_a_resume_token(
         await fake.drop()
         await eventually(lambda: one.connections == 2)
 
-    assert [args["token"] for args in fake.asked("connect")] == ["one", "two"]
+    assert [args["token"] for args in fake.asked("connect")] == ["t.one", "t.two"]
+    # A ticket cannot be verified without I/O, so it is no bearer of the handshake.
+    assert all("Authorization" not in each.headers for each in fake.handshakes)
+    assert all(each.headers["Origin"] == server[1] for each in fake.handshakes)
 
 
 async def test_the_resume_token_is_refreshed_at_half_of_its_time(

@@ -145,6 +145,12 @@ def test_an_unrecovered_reply_never_repeats() -> None:
     assert offsets(standing(60).accept(reply(51, 100, recovered=False))) == list(range(61, 101))
 
 
+def test_a_reply_may_say_why_it_is_not_recovered() -> None:
+    items = standing(7).accept(reply(21, 22, recovered=False, why="restart"))
+
+    assert items[0] == Missing("room:1", EPOCH, 8, 20, 13, "restart")
+
+
 def test_another_epoch_is_told_without_a_count() -> None:
     stand = standing(7)
 
