@@ -82,7 +82,8 @@ class Stand:
             last = items[0].offset - 1 if items and isinstance(items[0], Received) else offset
             if last >= first or not same:
                 count = last - mine if same else None
-                items.insert(0, Missing(self.channel, epoch, first, last, count, "unrecovered"))
+                why = reply.get("why") or "unrecovered"
+                items.insert(0, Missing(self.channel, epoch, first, last, count, why))
         self.position = Position(epoch, max(offset, mine))
         return items
 
