@@ -165,6 +165,14 @@ async def word_remove(ctx: Context, viewer: Viewer, args: Args, connection: Conn
     return await wordlist.remove_words(ctx, viewer, [id])
 
 
+async def guard_set(ctx: Context, viewer: Viewer, args: Args, connection: Connection) -> Reply:
+    """guard.set {room|null, minutes}: links refused and new people held; 0 ends it"""
+    minutes = args.get("minutes")
+    if not isinstance(minutes, int) or isinstance(minutes, bool):
+        raise Refused("invalid", "A number of minutes is missing.", field="minutes")
+    return await wordlist.guard(ctx, viewer, minutes, _room_or_none(args))
+
+
 async def audit_list(ctx: Context, viewer: Viewer, args: Args, connection: Connection) -> Reply:
     """audit.list {room|null, person?}"""
     audit.require_staff(viewer)

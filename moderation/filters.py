@@ -37,15 +37,32 @@ async def read_settings(queries: Queries) -> Settings:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The community is guarded against a raid: since when, until when (ms), and by whom."""
+
+    until: int = 0
+    since: int = 0
+    by: str = ""
+
+
+async def read_guard(queries: Queries) -> Guard:
+    """Read whether the community is guarded."""
+    stored = await queries.value(SQL.guard) or {}
+    return Guard(stored.get("until", 0), stored.get("since", 0), stored.get("by", ""))
+
+
 async def read_filters(queries: Queries) -> Filters:
     """Read and compile everything that texts are judged by."""
     settings = await read_settings(queries)
+    guard = await read_guard(queries)
     rows = await queries.all(SQL.words)
     listed = [Word(row["word"], row["action"], row["id"]) for row in rows]
     # Ten thousand words take a quarter of a second: not in the loop that serves everybody.
     words = await asyncio.to_thread(WordList, listed)
     domains = frozenset(ascii_host(domain) for domain in settings.domains)
-    return Filters(words, settings.links, domains, settings.new_hours * 3_600_000)
+    new_for = settings.new_hours * 3_600_000
+    return Filters(words, settings.links, domains, new_for, guard.until)
 
 
 def word_key(word: str) -> str:

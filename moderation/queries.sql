@@ -140,6 +140,15 @@ SELECT value FROM settings WHERE name = 'moderation';
 INSERT INTO settings (name, value) VALUES ('moderation', $1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = now();
 
+-- guard --
+-- Whether the community is guarded against a raid.
+SELECT value FROM settings WHERE name = 'moderation_guard';
+
+-- save_guard --
+-- Guard it, or no longer.
+INSERT INTO settings (name, value) VALUES ('moderation_guard', $1)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, changed_at = now();
+
 -- lock_words --
 -- Two changes of the filters, one after the other.
 SELECT pg_advisory_xact_lock(hashtextextended('word filters', 0));

@@ -20,6 +20,9 @@ LONGEST = 366 * 86_400
 MAX_REASON = 300
 """Code points of a reason or a note's line."""
 
+GUARDED_NEW = 86_400_000
+"""Who counts as new (ms) while the community is guarded against a raid."""
+
 Kind = Literal["allow", "hold", "reject", "shadow"]
 Rule = Literal["", "word", "link", "new", "muted", "banned", "shadow"]
 
@@ -103,6 +106,16 @@ class Filters:
     """Domains that are always allowed, in ASCII."""
     new_for: int = 0
     """Messages of identities younger than this (ms) are held; 0 holds none."""
+    guarded_until: int = 0
+    """Until then (ms) links are rejected and messages of new people held, whatever else is set."""
+
+    def links_at(self, now: int) -> Action:
+        """Give the link policy that applies at a time."""
+        return "reject" if now < self.guarded_until else self.links
+
+    def new_for_at(self, now: int) -> int:
+        """Give for how long people count as new at a time, in ms."""
+        return max(self.new_for, GUARDED_NEW) if now < self.guarded_until else self.new_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +166,14 @@ def judge(draft: Draft, standing: Standing, filters: Filters, now: int) -> Verdi
 
 def _judge_text(draft: Draft, filters: Filters, now: int) -> Verdict:
     by_words = _judge_words(draft.text, filters.words)
-    by_links = _judge_links(draft.text, filters)
+    by_links = _judge_links(draft.text, filters, now)
     for verdict in (by_words, by_links):
         if verdict.kind == "reject":
             return verdict
     for verdict in (by_words, by_links):
         if verdict.kind == "hold":
             return verdict
-    if filters.new_for and draft.joined and now - draft.joined < filters.new_for:
+    if draft.joined and now - draft.joined < filters.new_for_at(now):
         return Verdict("hold", "new", "Messages of new people wait for review.")
     return Verdict()
 
@@ -181,17 +194,17 @@ def _judge_words(text: str, words: WordList) -> Verdict:
     return Verdict()
 
 
-def _judge_links(text: str, filters: Filters) -> Verdict:
-    if filters.links == "allow":
+def _judge_links(text: str, filters: Filters, now: int) -> Verdict:
+    policy = filters.links_at(now)
+    if policy == "allow":
         return Verdict()
     links = [link for link in find_links(text) if not is_allowed(link.host, filters.domains)]
     if not links:
         return Verdict()
-    said = "are not allowed here" if filters.links == "reject" else "wait for review"
     return Verdict(
-        filters.links,
+        policy,
         "link",
-        f"Links {said}.",
+        "Links are not allowed here." if policy == "reject" else "Links wait for review.",
         merged((link.start, link.end) for link in links),
         links[0].host,
     )

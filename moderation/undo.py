@@ -114,6 +114,10 @@ async def _put_settings_back(d: Durable, act: Act, row: Any, _: Found | None) ->
     await wordlist.put_settings_back(d, row["details"])
 
 
+async def _put_guard_back(d: Durable, act: Act, row: Any, _: Found | None) -> None:
+    await wordlist.put_guard_back(d, row["details"])
+
+
 async def _hold_again(d: Durable, act: Act, row: Any, _: Found | None) -> None:
     await review.reopen(d, UUID(row["details"]["item"]))
 
@@ -146,6 +150,8 @@ HOW: Mapping[str, How] = {
     "word.add": _put_words_back,
     "word.remove": _put_words_back,
     "filters.set": _put_settings_back,
+    "guard.start": _put_guard_back,
+    "guard.end": _put_guard_back,
     "approve": _withdraw_approval,
     "reject": _hold_again,
     "report.resolve": _open_reports,

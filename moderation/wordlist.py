@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
-from moderation import audit
+from moderation import audit, staff
 from moderation.audit import SQL, Act, Row
-from moderation.filters import Settings, read_settings, word_key
+from moderation.filters import Guard, Settings, read_guard, read_settings, word_key
 from moderation.links import ascii_host
 from moderation.patterns import Action, Match, Word
 from moderation.screening import Screening
@@ -25,6 +26,8 @@ ACTIONS = ("hold", "reject", "allow")
 POLICIES = ("allow", "hold", "reject")
 LONGEST_NEW = 30 * 24
 """Hours for which somebody may be treated as new."""
+LONGEST_GUARD = 24 * 60
+"""Minutes."""
 
 
 def read_words(text: object) -> list[str]:
@@ -116,6 +119,33 @@ async def save_settings(
 async def put_settings_back(d: Durable, details: Mapping[str, Any]) -> None:
     """Undo a change of the settings."""
     await d.run(SQL.save_settings, details["before"])
+    changed(d)
+
+
+async def guard(ctx: Context, actor: Viewer, minutes: int, room: str | None) -> dict[str, Any]:
+    """Guard the community against a raid for some minutes from now; 0 ends it."""
+    act = audit.begin(ctx, actor, room=room)
+    if not 0 <= minutes <= LONGEST_GUARD:
+        raise Refused("invalid", f"0 to {LONGEST_GUARD} minutes.", field="minutes")
+    async with durable(ctx) as d:
+        await d.run(SQL.lock_words)
+        before = await read_guard(d)
+        running = before.until > act.at
+        since, by = (before.since, before.by) if running else (act.at, actor.name)
+        after = Guard(act.at + minutes * 60_000 if minutes else 0, since, by)
+        await d.run(SQL.save_guard, asdict(after))
+        details = {"before": asdict(before), "minutes": minutes, "until": after.until}
+        row = Row(act, "guard.start" if minutes else "guard.end", details=details)
+        await audit.record(d, row)
+        changed(d)
+    ctx.of(Screening).stale()
+    await staff.tell_act(ctx, room, row)
+    return {"action": audit.wire(act), "guard": asdict(after)}
+
+
+async def put_guard_back(d: Durable, details: Mapping[str, Any]) -> None:
+    """Undo the beginning or end of a guard."""
+    await d.run(SQL.save_guard, details["before"])
     changed(d)
 
 

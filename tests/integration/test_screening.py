@@ -9,6 +9,7 @@ from server.context import Context
 from server.errors import Refused
 from server.migrate import migrate
 from server.settings import Settings
+from tests.clock import FakeClock
 from tests.integration.moderation_stage import GUEST, Stage, refusal, stage, until
 from tests.servers import MIGRATIONS, Own
 
@@ -91,6 +92,33 @@ async def test_links_and_new_people_follow_the_settings(place: Stage) -> None:
     assert await judged(place.ctx, "hello", joined=place.ctx.clock() - 1000) == "hold"
     await undo.undo(place.ctx, place.ren, saved["action"])
     assert await judged(place.ctx, "see example.com") == "allow"
+
+
+async def test_a_guard_refuses_links_and_holds_new_people_until_it_ends(
+    settings: Settings, clock: FakeClock
+) -> None:
+    async with stage(settings, clock=clock, gateways=1) as place:
+        hour = clock() - 3_600_000
+        guarded = await wordlist.guard(place.ctx, place.ren, 20, place.room)
+        assert await judged(place.ctx, "see example.com") == "reject"
+        assert await judged(place.ctx, "hello", joined=hour) == "hold"
+        assert await judged(place.ctx, "hello", joined=clock() - 90_000_000) == "allow"
+
+        longer = await wordlist.guard(place.ctx, place.yui, 30, place.room)
+        assert longer["guard"]["by"] == guarded["guard"]["by"] == "れん"
+
+        clock.advance(30 * 60_000)
+        assert await judged(place.ctx, "hello", joined=hour) == "allow"
+
+
+async def test_undoing_the_end_of_a_guard_guards_again(place: Stage) -> None:
+    await wordlist.guard(place.ctx, place.ren, 20, place.room)
+    ended = await wordlist.guard(place.ctx, place.ren, 0, place.room)
+    assert await judged(place.ctx, "see example.com") == "allow"
+
+    await undo.undo(place.ctx, place.ren, ended["action"])
+
+    assert await judged(place.ctx, "see example.com") == "reject"
 
 
 @pytest.mark.parametrize(
