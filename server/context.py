@@ -31,7 +31,7 @@ class Viewer:
     id: str | None = None
     name: str = ""
     rank: int = 0
-    """Only compared by the engine; `moderation.rules.Rank` names the steps."""
+    """Only compared by the engine; the layers above name the steps."""
     version: int = 0
     """The session version; a token with a smaller one is void."""
     address: str = ""

@@ -221,7 +221,7 @@ _HEADING = re.compile(r"^-- *([a-z_][a-z0-9_]*) *-- *$", re.MULTILINE)
 
 
 def parse_statements(source: str, text: str) -> Statements:
-    """Read `-- name --`, a comment that describes it, and the SQL, as often as they come."""
+    """Read `-- name --`, a line that describes it, and the SQL, as often as they come."""
     parts = _HEADING.split(text)
     if parts[0].strip():
         raise HirobaError(f"{source}: text before the first `-- name --`")

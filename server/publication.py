@@ -40,7 +40,7 @@ class Publication:
     flags: Flag
     publisher: str
     key: str
-    """What it is about: a message id for comments, the target for tombstones."""
+    """What it is about: the id of a message, the target for tombstones."""
     body: bytes
     """A msgpack map with `event`; empty for a gap."""
 
