@@ -101,6 +101,11 @@ async def add(transaction: Queries, p: Publish) -> None:
     await _insert(transaction, [_publish_step(p)])
 
 
+async def add_control(transaction: Queries, body: dict[str, Any]) -> None:
+    """Tell every process from within somebody else's transaction, as `add` publishes."""
+    await _insert(transaction, [("control", "control", msgpack.packb(body))])
+
+
 async def sweep(ctx: Context, *, older_than: float = SWEEP_AFTER) -> int:
     """Carry out what was left behind, lane by lane; gives how many rows are done with."""
     if not ctx.broker.ready:
