@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, NotRequired, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypedDict
 
 import msgpack
 
 from moderation.rules import Rank
-from rooms.rules import Broadcast, Room, mode_of
+from rooms.rules import Broadcast, Pin, Room, mode_of
 from server.context import Viewer
 
 
@@ -74,6 +74,22 @@ class CommentDeleted(TypedDict):
     """The author took it back."""
 
     event: Literal["comment.deleted"]
+    id: str
+
+
+class CommentPinned(TypedDict):
+    """A comment stands above the others, in place of any before it."""
+
+    event: Literal["comment.pinned"]
+    id: str
+    author: Author
+    text: str
+
+
+class CommentUnpinned(TypedDict):
+    """The comment stands above the others no longer."""
+
+    event: Literal["comment.unpinned"]
     id: str
 
 
@@ -209,6 +225,8 @@ PUSHES = (
     CommentEdited,
     CommentDeleted,
     Mentioned,
+    CommentPinned,
+    CommentUnpinned,
     ReactionAdded,
     ReactionRemoved,
     ReactionsCounted,
@@ -277,9 +295,9 @@ def reaction_removed(message: str, kind: str, person: str) -> ReactionRemoved:
     return ReactionRemoved(event="reaction.removed", id=message, kind=kind, person=person)
 
 
-def reactions_counted(counts: dict[str, int], total: int) -> ReactionsCounted:
+def reactions_counted(counts: Mapping[str, int], total: int) -> ReactionsCounted:
     """Build the passing sum of hearts."""
-    return ReactionsCounted(event="reactions.counted", counts=counts, total=total)
+    return ReactionsCounted(event="reactions.counted", counts=dict(counts), total=total)
 
 
 def viewers_counted(count: int) -> ViewersCounted:
@@ -307,9 +325,26 @@ def room_info(room: Room) -> RoomInfo:
         min_rank=room.min_rank,
         cooldown_ms=room.cooldown_ms,
         closed=room.closed,
-        pinned=cast(Pinned | None, room.pinned),
+        pinned=_pinned(room.pinned) if room.pinned else None,
         broadcast=broadcast_info(room.broadcast) if room.broadcast else None,
     )
+
+
+def _pinned(pin: Pin) -> Pinned:
+    role = Rank.of(pin.author_rank).wire
+    return Pinned(
+        id=pin.id, author=Author(id=pin.author, name=pin.author_name, role=role), text=pin.text
+    )
+
+
+def comment_pinned(pin: Pin) -> CommentPinned:
+    """Build the push of a comment that now stands above the others."""
+    return CommentPinned(event="comment.pinned", **_pinned(pin))
+
+
+def comment_unpinned(message: str) -> CommentUnpinned:
+    """Build the push that nothing stands above the others any more."""
+    return CommentUnpinned(event="comment.unpinned", id=message)
 
 
 def room_changed(room: Room) -> RoomChanged:

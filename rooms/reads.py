@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moderation.rules import Rank
-from rooms.rules import Broadcast, Kind, Room, State, Visibility
+from rooms.rules import Broadcast, Kind, Pin, Room, State, Visibility, message_id
 from server.context import Viewer
 from server.database import Queries, statements
 
@@ -59,9 +59,19 @@ def room_of(row: Record) -> Room:
         visibility=Visibility(row["visibility"]),
         min_rank=row["min_rank"],
         cooldown_ms=row["cooldown_ms"],
-        pinned=row["pinned"],
+        pinned=_pin(row) if row["pinned_id"] else None,
         closed=row["closed_at"] is not None,
         broadcast=_broadcast_now(row) if row["broadcast_id"] else None,
+    )
+
+
+def _pin(row: Record) -> Pin:
+    return Pin(
+        id=message_id(row["pinned_id"]),
+        author=row["pinned_author"],
+        author_name=row["pinned_name"],
+        author_rank=row["pinned_rank"],
+        text=row["pinned_text"],
     )
 
 

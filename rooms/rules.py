@@ -80,6 +80,17 @@ class Broadcast:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """The message that stands above the others."""
+
+    id: str
+    author: str
+    author_name: str
+    author_rank: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """A room and, in a live one, the broadcast that is on, else the next, else the last."""
 
@@ -91,7 +102,7 @@ class Room:
     visibility: Visibility = Visibility.PUBLIC
     min_rank: int = Rank.GUEST
     cooldown_ms: int = 0
-    pinned: dict[str, Any] | None = None
+    pinned: Pin | None = None
     closed: bool = False
     broadcast: Broadcast | None = None
 

@@ -7,19 +7,20 @@ from typing import Any, get_args
 
 from moderation import events as moderation
 from rooms import events as rooms
+from rooms.questions import rules as questions
 from web.schema import fields, shapes, typescript
 
-EVENTS: tuple[type, ...] = (*rooms.PUSHES, *moderation.PUSHES)
+EVENTS: tuple[type, ...] = (*rooms.PUSHES, *questions.PUSHES, *moderation.PUSHES)
 """What may arrive on a channel: each is a TypedDict with a literal `event`."""
 SEEN: tuple[type, ...] = (rooms.RoomInfo,)
 """What replies hold besides pushes."""
 TARGET = Path(__file__).parent / "static/events.d.ts"
 
 
-def name_of(event: type) -> str:
-    """Give the wire name of a push, such as `comment.posted`."""
+def names_of(event: type) -> tuple[str, ...]:
+    """Give the wire names of a push, such as `comment.posted`."""
     hint: Any = fields(event)["event"][0]
-    return str(get_args(hint)[0])
+    return get_args(hint)
 
 
 def declarations() -> str:
@@ -31,7 +32,8 @@ def declarations() -> str:
     parts[-1] += "\nexport type Push =\n" + "\n".join(f"  | {name}" for name in names) + ";"
     parts.append(
         "/** The push of one event. */\n"
-        'export type PushOf<E extends Push["event"]> = Extract<Push, { event: E }>;'
+        'export type PushOf<E extends Push["event"], P = Push> =\n'
+        "  P extends { event: infer N } ? (E extends N ? P : never) : never;"
     )
     return "\n\n".join(parts) + "\n"
 

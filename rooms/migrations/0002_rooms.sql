@@ -9,14 +9,14 @@ CREATE TABLE rooms (
     visibility  text NOT NULL DEFAULT 'public' CHECK (visibility IN ('public', 'members', 'staff')),
     min_rank    smallint NOT NULL DEFAULT 10,
     cooldown_ms integer NOT NULL DEFAULT 0 CHECK (cooldown_ms BETWEEN 0 AND 3600000),
-    pinned      jsonb,
+    pinned      uuid,
     created_by  bigint REFERENCES members,
     created_at  timestamptz NOT NULL DEFAULT now(),
     closed_at   timestamptz
 );
 COMMENT ON COLUMN rooms.visibility IS 'Who may read: everybody, members, staff.';
 COMMENT ON COLUMN rooms.min_rank IS 'Who may write: the room mode (guests 10, members 20, staff 40).';
-COMMENT ON COLUMN rooms.pinned IS 'The pinned comment as {"id", "author", "text"}.';
+COMMENT ON COLUMN rooms.pinned IS 'The message that stands above the others, while it is visible.';
 
 CREATE TABLE broadcasts (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -43,17 +43,3 @@ CREATE INDEX broadcasts_room ON broadcasts (room_id, starts_at);
 CREATE VIEW broadcasts_shown AS
 SELECT b.*, h.name AS host_name, r.slug AS room_slug, r.title AS room_title
 FROM broadcasts b JOIN members h ON h.id = b.host_id JOIN rooms r ON r.id = b.room_id;
-
-CREATE VIEW rooms_now AS
-SELECT r.*, b.id AS broadcast_id, b.title AS broadcast_title, b.about AS broadcast_about,
-       b.host_id, b.host_name, b.state, b.video_kind, b.video_url, b.poster_url, b.upright,
-       b.starts_at, b.started_at, b.ended_at
-FROM rooms r LEFT JOIN LATERAL (
-    SELECT * FROM broadcasts_shown s
-    WHERE s.room_id = r.id
-      AND (s.state <> 'scheduled' OR s.starts_at > now() - interval '12 hours')
-    ORDER BY array_position('{live,scheduled,ended}', s.state),
-             CASE WHEN s.state = 'scheduled' THEN s.starts_at END, s.ended_at DESC, s.id
-    LIMIT 1
-) b ON true;
-COMMENT ON VIEW rooms_now IS 'Rooms with the broadcast that is on, else the next (one forgotten for 12 hours is not to come), else the last.';

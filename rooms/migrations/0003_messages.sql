@@ -91,3 +91,21 @@ SELECT m.room_id, m.id, m.broadcast_id, m.author, m.author_name, m.author_rank,
 FROM messages m LEFT JOIN messages r ON r.room_id = m.room_id AND r.id = m.reply_to
 WHERE m."offset" IS NOT NULL;
 COMMENT ON VIEW messages_shown IS 'Messages with a place; the text only of those that are visible.';
+
+CREATE VIEW rooms_now AS
+SELECT r.*, b.id AS broadcast_id, b.title AS broadcast_title, b.about AS broadcast_about,
+       b.host_id, b.host_name, b.state, b.video_kind, b.video_url, b.poster_url, b.upright,
+       b.starts_at, b.started_at, b.ended_at,
+       p.id AS pinned_id, p.author AS pinned_author, p.author_name AS pinned_name,
+       p.author_rank AS pinned_rank, p.text AS pinned_text
+FROM rooms r
+LEFT JOIN messages p ON p.room_id = r.id AND p.id = r.pinned AND p.state = 'visible'
+LEFT JOIN LATERAL (
+    SELECT * FROM broadcasts_shown s
+    WHERE s.room_id = r.id
+      AND (s.state <> 'scheduled' OR s.starts_at > now() - interval '12 hours')
+    ORDER BY array_position('{live,scheduled,ended}', s.state),
+             CASE WHEN s.state = 'scheduled' THEN s.starts_at END, s.ended_at DESC, s.id
+    LIMIT 1
+) b ON true;
+COMMENT ON VIEW rooms_now IS 'Rooms with the broadcast that is on, else the next (one forgotten for 12 hours is not to come), else the last.';

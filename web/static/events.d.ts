@@ -46,6 +46,20 @@ export interface Mentioned {
   text: string;
 }
 
+/** A comment stands above the others, in place of any before it. */
+export interface CommentPinned {
+  event: "comment.pinned";
+  id: string;
+  author: Author;
+  text: string;
+}
+
+/** The comment stands above the others no longer. */
+export interface CommentUnpinned {
+  event: "comment.unpinned";
+  id: string;
+}
+
 /** Somebody reacted to a message of a topic room. */
 export interface ReactionAdded {
   event: "reaction.added";
@@ -140,6 +154,63 @@ export interface BroadcastChanged {
 export interface BroadcastCancelled {
   event: "broadcast.cancelled";
   id: string;
+}
+
+/** An answer as clients see it; `second` when it was given live. */
+export interface AnswerInfo {
+  author: Author;
+  at: number;
+  text?: string;
+  second?: number;
+}
+
+/** A question was asked, or a message became one, or one was taken up again. */
+export interface QuestionAsked {
+  id: string;
+  room: string;
+  author: Author;
+  text: string;
+  votes: number;
+  state: string;
+  asked_at: number;
+  shown: boolean;
+  broadcast: string | null;
+  answer: AnswerInfo | null;
+  event: "question.asked";
+}
+
+/** A question has an answer, or a better one. */
+export interface QuestionAnswered {
+  id: string;
+  room: string;
+  author: Author;
+  text: string;
+  votes: number;
+  state: string;
+  asked_at: number;
+  shown: boolean;
+  broadcast: string | null;
+  answer: AnswerInfo | null;
+  event: "question.answered";
+}
+
+/** A question is no longer among those to answer; its message stays. */
+export interface QuestionWithdrawn {
+  event: "question.withdrawn";
+  id: string;
+}
+
+/** The question on the stage now; null takes it off. */
+export interface QuestionShown {
+  event: "question.shown";
+  id: string | null;
+}
+
+/** How many votes a question has; passing, at most once a second. */
+export interface QuestionVoted {
+  event: "question.voted";
+  id: string;
+  votes: number;
 }
 
 /** Somebody may not write here until then (ms; null: for good). */
@@ -345,8 +416,10 @@ export type Push =
   | CommentDeleted
   | CommentEdited
   | CommentHidden
+  | CommentPinned
   | CommentPosted
   | CommentRestored
+  | CommentUnpinned
   | CommentsPurged
   | CommentsUnpurged
   | HeldApproved
@@ -357,6 +430,11 @@ export type Push =
   | Mentioned
   | PersonMuted
   | PersonUnmuted
+  | QuestionAnswered
+  | QuestionAsked
+  | QuestionShown
+  | QuestionVoted
+  | QuestionWithdrawn
   | ReactionAdded
   | ReactionRemoved
   | ReactionsCounted
@@ -370,4 +448,5 @@ export type Push =
   | YouUnmuted;
 
 /** The push of one event. */
-export type PushOf<E extends Push["event"]> = Extract<Push, { event: E }>;
+export type PushOf<E extends Push["event"], P = Push> =
+  P extends { event: infer N } ? (E extends N ? P : never) : never;
