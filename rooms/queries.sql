@@ -24,6 +24,11 @@ SELECT min_rank, cooldown_ms, visibility, closed_at IS NOT NULL AS closed FROM r
 -- One change of a room at a time.
 SELECT 1 FROM rooms WHERE id = $1 FOR UPDATE;
 
+-- rooms_pinning --
+-- Rooms where one of these messages, or one by these people, stands above the others.
+SELECT r.id FROM rooms r JOIN messages m ON m.room_id = r.id AND m.id = r.pinned
+WHERE m.id = ANY($1::uuid[]) OR m.author = ANY($2::text[]);
+
 -- create_room --
 -- A new room; none comes back when the short name is taken.
 INSERT INTO rooms (kind, slug, title, about, visibility, min_rank, created_by)
