@@ -1,6 +1,6 @@
 -- message --
 -- What has to be known of a message before it is changed or answered.
-SELECT author, author_name, text, at, state FROM messages WHERE room_id = $1 AND id = $2;
+SELECT author, author_name, author_rank, text, at, state FROM messages WHERE room_id = $1 AND id = $2;
 
 -- hold_guest --
 -- The row of a guest whose first message is held.
@@ -22,6 +22,11 @@ WHERE room_id = $1 AND author = $2 AND client_message_id = $3;
 -- withdraw --
 -- The author takes back what is still held.
 UPDATE messages SET state = 'rejected', text = '' WHERE room_id = $1 AND id = $2 AND state = 'held';
+
+-- pin --
+-- The message that stands above the others, or none; gives the one before.
+UPDATE rooms r SET pinned = $2 FROM (SELECT pinned FROM rooms WHERE id = $1 FOR UPDATE) was
+WHERE r.id = $1 RETURNING was.pinned;
 
 -- members_named --
 -- Members by their folded names.

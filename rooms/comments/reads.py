@@ -23,6 +23,7 @@ async def message(db: Queries, room: int, uuid: UUID) -> Message | None:
         text=row["text"],
         at=round(row["at"].timestamp() * 1000),
         state=row["state"],
+        rank=row["author_rank"],
     )
 
 

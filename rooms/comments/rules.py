@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
 
 from moderation.rules import Rank
 from rooms import events
-from rooms.rules import EDIT_MS, Kind, Room, clean_text, client_message_id, flag, message_uuid
+from rooms.rules import EDIT_MS, Kind, Pin, Room, clean_text, client_message_id, flag, message_uuid
 from server.context import Viewer
 from server.errors import Refused
 from server.publication import Flag, Publication, Publish
@@ -48,6 +48,7 @@ class Message:
     text: str
     at: int
     state: str
+    rank: int = Rank.MEMBER
 
 
 def read_post(args: Mapping[str, Any], *, limit: int, lines: bool) -> Post:
@@ -79,16 +80,16 @@ def from_tail(message: str, entries: Sequence[Publication]) -> Message | None:
         body = msgpack.unpackb(entry.body) if entry.body else {}
         match body.get("event"):
             case "comment.posted" | "comment.restored":
-                author = body["author"]
-                at = found.at if found else entry.at
-                found = Message(message, author["id"], author["name"], body["text"], at, "visible")
+                author, at = body["author"], found.at if found else entry.at
+                rank = Rank[str(author["role"]).upper()]
+                who = (author["id"], author["name"])
+                found = Message(message, *who, body["text"], at, "visible", rank)
             case "comment.edited" if found:
-                found = Message(
-                    message, found.author, found.name, body["text"], found.at, found.state
-                )
-            case "comment.deleted" | "comment.hidden" if found:
-                state = "deleted" if body["event"] == "comment.deleted" else "hidden"
-                found = Message(message, found.author, found.name, "", found.at, state)
+                found = replace(found, text=body["text"])
+            case "comment.deleted" if found:
+                found = replace(found, text="", state="deleted")
+            case "comment.hidden" if found:
+                found = replace(found, text="", state="hidden")
     return found
 
 
@@ -169,6 +170,25 @@ def delete_publication(viewer: Viewer, room: Room, key: str) -> Publish:
         key=key,
         flags=Flag.HIDE | Flag.KEEP,
         refuse_on_backlog=True,
+    )
+
+
+def pin_publication(room: Room, message: Message) -> Publish:
+    """Build the publication of a pin; the author is its publisher, so that a purge reaches it."""
+    pin = Pin(message.id, message.author, message.name, message.rank, message.text)
+    return Publish(
+        channel=room.channel,
+        body=events.packed(events.comment_pinned(pin)),
+        publisher=message.author,
+        key=message.id,
+        flags=Flag.KEEP,
+    )
+
+
+def unpin_publication(room: Room, key: str) -> Publish:
+    """Build the publication that a pin is taken off."""
+    return Publish(
+        channel=room.channel, body=events.packed(events.comment_unpinned(key)), flags=Flag.KEEP
     )
 
 
