@@ -6,9 +6,10 @@ ON CONFLICT (id) DO NOTHING;
 
 -- release_held --
 -- Approved messages take their places.
-UPDATE messages m SET state = 'visible', epoch = v.epoch, "offset" = v."offset", at = v.at
-FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[])
-     AS v (room_id, id, epoch, "offset", at)
+UPDATE messages m SET state = 'visible', epoch = v.epoch, "offset" = v."offset", at = v.at,
+                      tokens = v.tokens::tsvector
+FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[],
+            $6::text[]) AS v (room_id, id, epoch, "offset", at, tokens)
 WHERE m.room_id = v.room_id AND m.id = v.id AND m.state = 'held';
 
 -- insert_messages --

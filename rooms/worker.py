@@ -1,0 +1,68 @@
+"""The one table of what the worker does: with each published event, and from time to time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from moderation import worker as moderation
+from rooms import actions as rooms
+from rooms.history import actions as history
+from rooms.members import upkeep as members
+from rooms.questions import actions as questions
+from rooms.reactions import actions as reactions
+from rooms.search.encode import tsvector
+from server.context import Context
+from server.database import Transaction
+from server.stream_worker import Entry, Handler
+
+
+async def stands_already(tx: Transaction, entries: list[Entry]) -> None:
+    """Do nothing: the durable path wrote Postgres before it published."""
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "comment.posted": partial(history.posted, tsvector),
+    "comment.edited": partial(history.edited, tsvector),
+    "comment.deleted": history.deleted,
+    "comment.hidden": history.hidden,
+    "comment.restored": history.restored,
+    "comments.purged": history.purged,
+    "comments.unpurged": history.unpurged,
+    "comment.pinned": stands_already,
+    "comment.unpinned": stands_already,
+    "reaction.added": reactions.saved,
+    "reaction.removed": reactions.saved,
+    "question.vote_cast": questions.save_votes,
+    "question.asked": stands_already,
+    "question.answered": stands_already,
+    "question.withdrawn": stands_already,
+    "question.shown": stands_already,
+    "room.changed": stands_already,
+    "broadcast.changed": stands_already,
+    "broadcast.cancelled": stands_already,
+    "broadcast.started": stands_already,
+    "broadcast.ended": stands_already,
+    **moderation.handlers,
+}
+"""What applies a run of entries of one event; an event that is missing here is a dead letter."""
+
+CONSUMERS: Sequence[Handler] = (moderation.record, questions.ask, rooms.follow_pins)
+"""What gets every batch after the handlers, in the same transaction: effects across features."""
+
+
+class Chore(NamedTuple):
+    """Something that is done every so many seconds, whatever is said."""
+
+    name: str
+    seconds: float
+    run: Callable[[Context], Awaitable[object]]
+
+
+CHORES: Sequence[Chore] = (
+    Chore("questions.votes", 1, questions.tell_votes),
+    Chore("moderation.tidy", 3600, moderation.tidy),
+    Chore("members.tidy", 3600, members.tidy),
+)
+"""What the worker does from time to time."""
