@@ -311,6 +311,23 @@ async def test_what_a_frozen_redis_did_not_answer_never_appears(own_servers: ser
     assert [entry.body for entry in window.entries] == [line("before").body, line("after").body]
 
 
+async def test_a_probe_that_does_not_come_back_is_told_as_a_gap(own_servers: servers.Own) -> None:
+    async with brokers(own_servers.valkey.url, Known()) as broker:
+        reader = Reader(broker, ROOM)
+        await broker.subscribe(ROOM)
+        await broker.publish(line("before"))
+        own_servers.freeze(own_servers.valkey)
+        await until(lambda: not broker._subscriber.ready)
+        told_at_once = list(reader.gaps)
+        own_servers.thaw(own_servers.valkey)
+        await until(lambda: broker.ready and reader.gaps)
+        await broker.publish(line("after"))
+        await until(lambda: reader.position == 2)
+
+    assert told_at_once == []
+    assert reader.gaps == [None]
+
+
 async def test_a_killed_redis_loses_nothing_in_silence_and_doubles_nothing(
     own_servers: servers.Own,
 ) -> None:
