@@ -114,8 +114,8 @@ async def new_room(servers: Servers, name: str) -> str:
     if not servers.environment:
         raise NotStarted("for running servers name a room with --room")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.cli", "room", "create", "--name", name),
-        *("--kind", "live", "--json"),
+        *(sys.executable, "-m", "web.cli", "room", "create", "--kind", "live"),
+        *("--slug", name, "--title", name.title(), "--json"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from server import log
 from server.errors import HirobaError
 from server.settings import Settings, describe
-from web.cli import archive, doctor, gateway, serve, upkeep
+from web.cli import archive, doctor, gateway, room, serve, upkeep
 from web.cli.paths import program_version
 
 
@@ -31,6 +31,7 @@ COMMANDS = {
     "secret": Command(
         "rotate the secret that signs tokens", upkeep.run_secret, upkeep.add_secret_arguments
     ),
+    "room": Command("create a room", room.run, room.add_arguments),
     "backup": Command("save everything in one file", archive.run_backup, archive.add_file),
     "restore": Command("fill an empty data directory", archive.run_restore, archive.add_file),
     "doctor": Command("say what is wrong with configuration and servers", doctor.run),
