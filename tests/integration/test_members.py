@@ -34,7 +34,7 @@ async def refused(call: Any) -> Refused:
     return caught.value
 
 
-async def join(w: World, name: str = "みお", password: str = "朝の光とお茶", **more: Any) -> int:
+async def join(w: World, name: str = "みお", password: str = "朝の光とお茶とパン", **more: Any) -> int:
     return await actions.sign_up(
         w.ctx,
         **{
@@ -48,7 +48,7 @@ async def join(w: World, name: str = "みお", password: str = "朝の光とお�
     )
 
 
-async def enter(w: World, name: str = "みお", password: str = "朝の光とお茶") -> int:
+async def enter(w: World, name: str = "みお", password: str = "朝の光とお茶とパン") -> int:
     return await actions.sign_in(w.ctx, name=name, password=password, address=ADDRESS)
 
 
@@ -131,7 +131,7 @@ async def test_a_changed_password_ends_the_sessions_and_the_old_one(town):
     wrong = await refused(
         actions.change_password(town.ctx, viewer, old="not this one", new="新しい合言葉です")
     )
-    await actions.change_password(town.ctx, viewer, old="朝の光とお茶", new="新しい合言葉です")
+    await actions.change_password(town.ctx, viewer, old="朝の光とお茶とパン", new="新しい合言葉です")
 
     assert wrong.details["field"] == "old"
     assert (await refused(enter(town))).code == "unauthenticated"
@@ -147,13 +147,13 @@ async def test_the_setup_link_makes_one_owner_and_no_second(town):
         actions.use_setup_link(town.ctx, token, name="なつき", password="short", language="ja")
     )
     owner = await actions.use_setup_link(
-        town.ctx, token, name="なつき", password="工房の朝は早い", language="ja"
+        town.ctx, token, name="なつき", password="工房の朝は早いです", language="ja"
     )
 
     assert weak.details["problem"] == "short"
     assert (await reads.member(town.db, owner)).rank is Rank.OWNER
     again = actions.use_setup_link(
-        town.ctx, token, name="だれか", password="工房の朝は早い", language="ja"
+        town.ctx, token, name="だれか", password="工房の朝は早いです", language="ja"
     )
     assert (await refused(again)).code == "expired"
     assert await actions.make_setup_link(town.ctx) is None
@@ -241,8 +241,8 @@ async def test_an_account_made_by_the_owner_gets_its_password_by_link(town):
     member, token = await actions.create(town.ctx, owner, name="れん", role="moderator")
 
     assert (await refused(enter(town, "れん", ""))).code == "unauthenticated"
-    assert await actions.use_reset_link(town.ctx, token, "静かな夜の庭") == member
-    assert await enter(town, "れん", "静かな夜の庭") == member
+    assert await actions.use_reset_link(town.ctx, token, "静かな夜の庭で待つ") == member
+    assert await enter(town, "れん", "静かな夜の庭で待つ") == member
 
 
 async def test_who_leaves_takes_the_name_away_and_leaves_the_words(town):
@@ -261,7 +261,7 @@ async def test_who_leaves_takes_the_name_away_and_leaves_the_words(town):
     assert "password_hash" not in data["member"]
 
     assert (await refused(actions.delete_account(town.ctx, viewer, "wrong"))).code == "invalid"
-    await actions.delete_account(town.ctx, viewer, "朝の光とお茶")
+    await actions.delete_account(town.ctx, viewer, "朝の光とお茶とパン")
 
     left = await town.db.one("SELECT author_name, text FROM messages")
     assert left is not None and (left["author_name"], left["text"]) == ("", "おはよう")
@@ -274,7 +274,7 @@ async def test_who_leaves_takes_the_name_away_and_leaves_the_words(town):
 async def test_words_that_are_saved_after_their_author_left_lose_the_name(town):
     room = await town.room()
     member = await join(town)
-    await actions.delete_account(town.ctx, await viewer_of(town, member), "朝の光とお茶")
+    await actions.delete_account(town.ctx, await viewer_of(town, member), "朝の光とお茶とパン")
     await town.db.run(
         """INSERT INTO messages (room_id, id, member_id, author_name, author_rank,
                                  client_message_id, text, epoch, "offset", at)
