@@ -109,7 +109,6 @@ class Control:
             self._sent[number] = loop.time()
             try:
                 await self.send({"type": "beat", "from": self.id, "number": number})
-                await self._link.read_clock()
             except (Refused, ReplyError) as error:
                 # Only a beat that Redis took can be missed.
                 self._sent.pop(number, None)

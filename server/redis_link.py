@@ -11,6 +11,7 @@ import hashlib
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from server.redis_wire import (
 
 log = logging.getLogger(__name__)
 
+CLOCK_EVERY = 1.0
+"""Seconds between two looks at the clock of the server."""
 TIMEOUT = 2.0
 """Seconds in which a reply has to come; after that the connection counts as dead."""
 
@@ -181,8 +184,9 @@ class RedisLink(Link):
 
     def __init__(self, address: Address, name: str) -> None:
         super().__init__(address, name)
-        self._clock_gap = 0.0
-        """Redis time minus monotonic time in ms, never more than it really is."""
+        self._clock_gaps: deque[float] = deque(maxlen=5)
+        """Redis time minus monotonic time in ms as seen lately, never more than it really was."""
+        self._asked = 0.0
 
     @classmethod
     async def open(cls, url: str, *, name: str = "link", timeout: float = 5.0) -> RedisLink:
@@ -222,17 +226,26 @@ class RedisLink(Link):
 
     def server_time(self) -> int:
         """Give a time in ms that Redis has certainly reached."""
-        return int(self._clock_gap + time.monotonic() * 1000)
-
-    async def read_clock(self) -> None:
-        """Compare clocks with the server."""
-        if self._wire is not None:
-            await self._compare(self._wire)
-
-    async def _compare(self, wire: Wire) -> None:
-        seconds, micros = await wire.call(("TIME",), TIMEOUT)
-        # The server read its clock before now, so this errs on the safe side.
-        self._clock_gap = int(seconds) * 1000 + int(micros) / 1000 - time.monotonic() * 1000
+        return int(max(self._clock_gaps, default=0.0) + time.monotonic() * 1000)
 
     async def _on_connected(self, wire: Wire) -> None:
-        await self._compare(wire)
+        self._clock_gaps.clear()
+        self._note_time(await wire.call(("TIME",), TIMEOUT))
+
+    def _probe(self, wire: Wire) -> bool:
+        """Ask for the time: clocks drift, and a link that nobody uses may have died."""
+        now = time.monotonic()
+        if now - self._asked >= CLOCK_EVERY:
+            self._asked = now
+            wire.call(("TIME",), TIMEOUT).add_done_callback(self._on_time)
+        return True
+
+    def _on_time(self, answer: asyncio.Future[Any]) -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            self._note_time(answer.result())
+
+    def _note_time(self, answer: tuple[bytes, bytes]) -> None:
+        # The server read its clock before now, so each gap errs on the safe side.
+        seconds, micros = answer
+        gap = int(seconds) * 1000 + int(micros) / 1000 - time.monotonic() * 1000
+        self._clock_gaps.append(gap)

@@ -16,6 +16,7 @@ from server.errors import Refused
 from server.keys import keys_of
 from server.publication import Flag, Publication, Published
 from server.recovery import covered, reach, recover
+from server.redis_link import RedisLink
 from tests import servers
 from tests.integration.channels import ROOM, Known, Listener, brokers, line, until
 from tests.integration.faults import cut, start_again, written
@@ -484,3 +485,30 @@ async def test_the_deadline_follows_the_clock_of_redis(redis_url: str) -> None:
         ahead = broker.redis_time - system_clock()
 
     assert -1000 < ahead <= 1
+
+
+async def test_a_link_that_nobody_uses_notices_a_frozen_redis(own_servers: servers.Own) -> None:
+    link = await RedisLink.open(own_servers.valkey.url)
+    try:
+        own_servers.freeze(own_servers.valkey)
+        await until(lambda: not link.ready)
+        own_servers.thaw(own_servers.valkey)
+        await until(lambda: link.ready)
+
+        assert await link.call("ECHO", "again") == b"again"
+    finally:
+        await link.close()
+
+
+async def test_the_clock_of_redis_is_looked_at_again_and_again(redis_url: str) -> None:
+    link = await RedisLink.open(redis_url)
+    try:
+        link._clock_gaps.clear()
+        link._clock_gaps.append(-1e15)
+        wrong = link.server_time()
+        await until(lambda: link.server_time() > 1_600_000_000_000)
+    finally:
+        await link.close()
+
+    assert wrong < 0
+    assert -1000 < link.server_time() - system_clock() <= 1
