@@ -55,6 +55,13 @@ async def post(
     return _reply(published)
 
 
+async def ask(
+    ctx: Context, viewer: Viewer, args: Mapping[str, Any], find: Find = nothing_near
+) -> dict[str, Any]:
+    """Post a comment that is a question."""
+    return await post(ctx, viewer, {**args, "question": True}, find)
+
+
 async def edit(
     ctx: Context, viewer: Viewer, args: Mapping[str, Any], find: Find = nothing_near
 ) -> dict[str, Any]:

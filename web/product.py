@@ -1,0 +1,98 @@
+"""What the engine asks of this product: its commands, who may open a channel, what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+from moderation import screening
+from moderation.rules import Rank, wire_until
+from rooms import events
+from rooms.access import Action, may, require, require_sight
+from rooms.cache import RoomCache
+from rooms.community.reads import CommunityCache
+from rooms.members import tokens
+from rooms.members.sessions import SessionCache
+from rooms.rules import Kind, Room, read_channel
+from server.context import Context, Viewer
+from server.errors import Refused
+from server.identity import Claims
+from server.product import Command, Grant
+from web.commands import COMMANDS
+
+
+class Sanction(TypedDict):
+    """What keeps the asker from writing; `until` in ms, null for good."""
+
+    kind: str
+    until: int | None
+    reason: str
+
+
+class You(TypedDict):
+    """What the asker is and may do in a room."""
+
+    id: str | None
+    name: str
+    role: str
+    may: list[str]
+    sanction: NotRequired[Sanction]
+
+
+class Product:
+    """Implements the engine's `Product`."""
+
+    commands: Mapping[str, Command] = COMMANDS
+
+    async def open_channel(self, ctx: Context, viewer: Viewer, channel: str) -> Grant:
+        """Let a viewer into a room's channel, or the team into its staff channel."""
+        room_id, part = read_channel(channel)
+        room = await ctx.of(RoomCache).room(room_id)
+        require_sight(viewer, room)
+        if part == "staff":
+            require(viewer, Action.MODERATE, room)
+        elif part:
+            raise Refused("not_found", "There is no such channel.")
+        sampled = room.kind is Kind.LIVE and not Rank.staff(viewer.rank) and not part
+        return Grant(
+            room=events.room_info(room),
+            you=await you_in(ctx, viewer, room),
+            default_feed="sampled" if sampled else "full",
+        )
+
+    async def resolve(self, ctx: Context, claims: Claims) -> Viewer:
+        """Say whom verified claims speak for."""
+        return await tokens.resolve(ctx, claims)
+
+    async def on_control(self, ctx: Context, body: dict[str, Any]) -> None:
+        """Drop what another process changed from the memory of this one."""
+        if body.get("type") == "changed" and body.get("what") == "room":
+            ctx.of(RoomCache).forget(str(body.get("id")))
+        ctx.of(CommunityCache).on_control(body)
+        ctx.of(SessionCache).on_control(body)
+        await screening.on_control(ctx, body)
+
+    def counted(self, channel: str, viewers: int, /) -> bytes:
+        """Make the body that tells how many watch."""
+        return events.packed(events.viewers_counted(viewers))
+
+    def tallied(self, channel: str, counts: Mapping[str, int], sums: Mapping[str, int], /) -> bytes:
+        """Make the body that tells the hearts of the last second, and all of this broadcast."""
+        return events.packed(events.reactions_counted(counts, sum(sums.values())))
+
+
+async def you_in(ctx: Context, viewer: Viewer, room: Room) -> You:
+    """Say what the asker is and may do in a room, and what holds against it."""
+    you = You(
+        id=viewer.id,
+        name=viewer.name,
+        role=Rank.of(viewer.rank).wire,
+        may=[str(action) for action in Action if may(viewer, action, room)],
+    )
+    if viewer.id is not None:
+        standing = await screening.standing(ctx, viewer, room.id)
+        until = max(standing.muted_until, standing.banned_until)
+        if until > ctx.clock():
+            kind = "banned" if standing.banned_until else "muted"
+            you["sanction"] = Sanction(kind=kind, until=wire_until(until), reason=standing.reason)
+    return you
