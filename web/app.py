@@ -6,12 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from redis.asyncio import Redis
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
-from server.database import Database
+from server.context import Context
+from server.errors import Refused
+from server.gateway import Gateway
 from server.settings import Settings
+from web.errors import HANDLERS
 from web.health import Check
+from web.middleware import Bounded, Cautious, WhoAsks
+from web.product import Product
+from web.resources import opened
 from web.routes import routes
 
 
@@ -21,19 +27,39 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
-            yield await _open(settings, stack)
+            ctx = await stack.enter_async_context(opened(settings, listen=True))
+            gateway = await Gateway.open(ctx, Product())
+            stack.push_async_callback(gateway.close)
+            yield {
+                "settings": settings,
+                "ctx": ctx,
+                "gateway": gateway,
+                "keyring": gateway.keyring,
+                "checks": checks(ctx, gateway),
+            }
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers=HANDLERS,
+        middleware=[
+            Middleware(Cautious, secure=settings.secure),
+            Middleware(WhoAsks),
+            Middleware(Bounded),
+        ],
+    )
 
 
-async def _open(settings: Settings, stack: AsyncExitStack) -> dict[str, Any]:
-    """Open everything, closed again by the stack in reverse order; gives the lifespan state."""
-    db = await Database.connect(settings.database_url, size=settings.database_pool)
-    stack.push_async_callback(db.close)
-    redis: Redis = Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
-    stack.push_async_callback(redis.aclose)
-    checks: dict[str, Check] = {
-        "database": lambda: db.value("SELECT 1"),
-        "redis": lambda: redis.ping(),
+def checks(ctx: Context, gateway: Gateway) -> dict[str, Check]:
+    """Name what this process cannot serve without, each with a way to find out."""
+
+    async def live() -> None:
+        problems = gateway.problems()
+        if problems:
+            raise Refused("unavailable", "; ".join(problems.values()))
+
+    return {
+        "database": lambda: ctx.db.value("SELECT 1"),
+        "redis": lambda: ctx.broker.call("PING"),
+        "live": live,
     }
-    return {"settings": settings, "db": db, "redis": redis, "checks": checks}

@@ -2,11 +2,55 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from web import health
+from server.errors import Refused
+from server.gateway import Gateway
+from web import health, static_files
+from web.api import endpoints as api
+from web.errors import as_json
+from web.pages import (
+    account,
+    demo,
+    media,
+    preferences,
+    profile,
+    questions,
+    settings,
+    studio,
+    texts,
+)
+
+
+async def live(request: Request) -> Response:
+    """Answer who comes to the live socket without a WebSocket handshake."""
+    refused = Refused("malformed", "This address speaks WebSocket only.")
+    response = as_json(refused, 426)
+    response.headers.update({"Upgrade": "websocket", "Connection": "Upgrade"})
+    return response
+
+
+async def home(request: Request) -> Response:
+    """Lead to what can be read by everybody."""
+    return RedirectResponse(request.url_for("questions").path)
+
 
 routes: list[BaseRoute] = [
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
+    Route(Gateway.path, live),
+    Route("/", home, name="home"),
+    *static_files.routes,
+    *media.routes,
+    *api.routes,
+    *account.routes,
+    *demo.routes,
+    *profile.routes,
+    *preferences.routes,
+    *questions.routes,
+    *studio.routes,
+    *settings.routes,
+    *texts.routes,
 ]
