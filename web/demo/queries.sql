@@ -45,5 +45,6 @@ WHERE state = 'live' AND started_at < now() - interval '3 hours'
   AND host_id IN (SELECT id FROM members WHERE is_demo);
 
 -- live_room --
+-- The room in which the people of the demo talk.
 SELECT room_id FROM broadcasts WHERE state = 'live'
   AND host_id IN (SELECT id FROM members WHERE is_demo) ORDER BY id LIMIT 1;
