@@ -253,8 +253,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 routes = [
     Route("/studio", studios, name="studios"),
     Route("/studio/new", new, methods=["GET", "POST"], name="studio_new"),
-    Route("/studio/{id:int}", studio, name="studio"),
-    Route("/studio/{id:int}/edit", edit, methods=["GET", "POST"], name="studio_edit"),
-    Route("/studio/{id:int}/checks", checks, name="studio_checks"),
-    Route("/studio/{id:int}/act", act, methods=["POST"], name="studio_act"),
+    Route("/studio/{id}", studio, name="studio"),
+    Route("/studio/{id}/edit", edit, methods=["GET", "POST"], name="studio_edit"),
+    Route("/studio/{id}/checks", checks, name="studio_checks"),
+    Route("/studio/{id}/act", act, methods=["POST"], name="studio_act"),
 ]
