@@ -127,6 +127,15 @@ def spawn(
     return Child(process, _Watch(process.pid, death_signal) if watch else None)
 
 
+def end_with_parent(parent: int) -> None:
+    """End this process with its parent of that number; the initializer of a pool of processes.
+
+    Without it the processes of a pool wait for ever when their parent is killed. Linux only.
+    """
+    if sys.platform.startswith("linux"):
+        _die_with(parent, signal.SIGKILL)()
+
+
 def _die_with(parent: int, death_signal: int) -> Callable[[], None]:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 

@@ -16,6 +16,7 @@ import pytest
 from server.child import Account, spawn, wait_until
 from server.errors import HirobaError
 
+ROOT = Path(__file__).parent.parent.parent
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 PARENT = """
 import signal, sys, time
@@ -30,13 +31,29 @@ time.sleep(600)
 """
 
 
+POOL = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from server.child import end_with_parent
+if __name__ == "__main__":
+    context = get_context("spawn")
+    with ProcessPoolExecutor(2, context, end_with_parent, (os.getpid(),)) as pool:
+        list(pool.map(time.sleep, [0, 0]))
+        print("1 2 3", flush=True)
+        time.sleep(600)
+"""
+
+
 @pytest.fixture
-def orphaned() -> Callable[..., list[psutil.Process]]:
+def orphaned(tmp_path: Path) -> Callable[..., list[psutil.Process]]:
     """Start a parent with three children and kill it; gives the children and their watchers."""
 
-    def start(*args: str) -> list[psutil.Process]:
-        command = [sys.executable, "-c", PARENT, *args]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+    def start(*args: str, script: str = PARENT) -> list[psutil.Process]:
+        (tmp_path / "parent.py").write_text(script)
+        command = [sys.executable, str(tmp_path / "parent.py"), *args]
+        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as parent:
             assert parent.stdout is not None
             assert len(parent.stdout.readline().split()) == 3
             family = psutil.Process(parent.pid).children(recursive=True)
@@ -53,6 +70,18 @@ def test_children_of_a_killed_parent_end(orphaned: Callable[..., list[psutil.Pro
     _, alive = psutil.wait_procs(family, timeout=10)
 
     assert len(family) == 3
+    assert not alive
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal is Linux only")
+def test_a_pool_of_processes_ends_with_its_parent(
+    orphaned: Callable[..., list[psutil.Process]],
+) -> None:
+    family = orphaned(script=POOL)
+
+    _, alive = psutil.wait_procs(family, timeout=10)
+
+    assert len(family) >= 2
     assert not alive
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import math
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -18,6 +19,8 @@ import resvg_py
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
+
+from server.child import end_with_parent
 
 SECONDS = 8
 FRAMES_PER_SECOND = 12
@@ -110,7 +113,9 @@ def write_clip(path: Path) -> None:
         audio = out.add_stream("aac", rate=SAMPLE_RATE)
         assert isinstance(audio, AudioStream)
         audio.layout = "mono"
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as draw:
+        with ProcessPoolExecutor(
+            mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),)
+        ) as draw:
             for frame in _video_frames(draw):
                 out.mux(video.encode(frame))
         out.mux(video.encode(None))
