@@ -10,7 +10,7 @@ from rooms.members import tokens
 from server.context import Context
 from server.errors import HirobaError
 from server.identity import Keyring
-from server.log import Log
+from server.log import Log, configure
 from server.settings import Settings
 from web.demo.people import Crowd
 from web.demo.seed import demo_people, live_room
@@ -56,7 +56,10 @@ def main() -> None:
     """Run until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True, help="the public address of this community")
-    asyncio.run(live(Settings.from_env(os.environ), parser.parse_args().url))
+    url = parser.parse_args().url
+    settings = Settings.from_env(os.environ)
+    configure(settings.log_level, settings.log_format, "demo")
+    asyncio.run(live(settings, url))
 
 
 if __name__ == "__main__":
