@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from server.child import wait_until
 from server.embedded_place import RECORD, EmbeddedError, Place, make_private
@@ -60,14 +61,19 @@ class Embedded:
         """The address of Valkey, as REDIS_URL writes it."""
         return redis_url_in(self.valkey.place.folder)
 
+    def lock(self) -> None:
+        """Make the data directory this process's own; AlreadyRunning when it is another's."""
+        make_private(self.data_dir)
+        self._take_lock()
+
     def start(self) -> None:
         """Lock the data directory and start both; blocks until they answer (first time 2 s).
 
         AlreadyRunning when another process has the lock, EmbeddedError with the reason otherwise.
         """
-        make_private(self.data_dir)
         try:
-            self._take_lock()
+            if not self._locks:
+                self.lock()
             self._place = Place(self.data_dir, self._wait_for_leftovers())
             self.valkey = Valkey(self._place, self._fast)
             self.postgres = Postgres(self._place, self._fast)
@@ -103,9 +109,7 @@ class Embedded:
     def _take_lock(self) -> None:
         descriptor = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         if not _locked(descriptor):
-            owner: dict[str, str] = {}
-            with contextlib.suppress(ValueError):
-                owner = json.loads(os.pread(descriptor, 1000, 0))
+            owner = _owner(os.pread(descriptor, 1000, 0))
             os.close(descriptor)
             raise AlreadyRunning(self.data_dir, owner)
         self._locks.append(descriptor)
@@ -125,8 +129,17 @@ class Embedded:
         return descriptor
 
 
-def running_servers(data_dir: Path) -> tuple[str, str] | None:
-    """Give the addresses of the database and Valkey that run on this data; None when none do."""
+class RunningServers(NamedTuple):
+    """Servers that another process has started."""
+
+    dsn: str
+    redis_url: str
+    public_url: str
+    """Where that process is reached; empty when it did not say."""
+
+
+def running_servers(data_dir: Path) -> RunningServers | None:
+    """Give the addresses of the servers that run on this data; None when none do."""
     try:
         descriptor = os.open(data_dir / "servers.lock", os.O_RDWR)
     except FileNotFoundError:
@@ -142,7 +155,16 @@ def running_servers(data_dir: Path) -> tuple[str, str] | None:
         folder = Path((data_dir / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return dsn_in(folder), redis_url_in(folder)
+    owner = _owner((data_dir / "lock").read_bytes())
+    return RunningServers(dsn_in(folder), redis_url_in(folder), owner.get("url", ""))
+
+
+def _owner(lock: bytes) -> dict[str, str]:
+    """Read what the owner of a lock wrote into it."""
+    with contextlib.suppress(ValueError):
+        owner: dict[str, str] = json.loads(lock)
+        return owner
+    return {}
 
 
 def _locked(descriptor: int) -> bool:

@@ -20,6 +20,7 @@ BARE_NAMES = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "TRUSTED_PROXIES")
 OTHER_NAMES = ("HIROBA_REQUIRE", "HIROBA_TEST_DATA", "HIROBA_SUPERVISOR", "HIROBA_LISTENER")
 """Variables with the prefix that are not settings: of the tests, and between our processes."""
 TLS_NAMES = ("SSL_KEYFILE", "SSL_CERTFILE", "UVICORN_SSL_KEYFILE", "UVICORN_SSL_CERTFILE")
+DATA = Path(__file__).resolve().parent.parent / ".data"
 UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
 
 
@@ -44,11 +45,10 @@ class Settings:
     public_url: str = _setting("", "the address people type; default http://127.0.0.1:PORT")
     port: int = _setting(8000, "the port of pages and sockets; 0 takes a free one", 0, 65535)
     bind: str = _setting("127.0.0.1", "the address to listen on; needs PUBLIC_URL unless loopback")
-    data_dir: Path = _setting(
-        Path(__file__).resolve().parent.parent / ".data", "where the private servers keep data"
-    )
+    data_dir: Path = _setting(DATA, "where the private servers keep data")
     gateways: int = _setting(0, "processes that hold sockets; 0 is one per core", 0, 256)
     trusted_proxies: tuple[Network, ...] = _setting((), "networks whose X-Forwarded-For counts")
+    demo: bool = _setting(False, "whether the community is a demonstration; set by `serve`")
     log_level: str = _setting("info", "debug, info, warning or error")
     log_format: str = _setting("text", "text (key=value) or json")
     metrics_port: int = _setting(0, "loopback port of /metrics; 0 takes a free one", 0, 65535)
@@ -242,12 +242,19 @@ def _text(name: str, text: str, _: Mapping[str, Any]) -> str:
     return text
 
 
+def _flag(name: str, text: str, _: Mapping[str, Any]) -> bool:
+    if text.lower() not in ("1", "0", "true", "false", "yes", "no"):
+        raise SettingsError(name, f"{text!r} is neither 1 nor 0")
+    return text.lower() in ("1", "true", "yes")
+
+
 def _path(name: str, text: str, _: Mapping[str, Any]) -> Path:
     return Path(text).expanduser().absolute()
 
 
 _PARSERS: dict[str, Callable[[str, str, Mapping[str, Any]], Any]] = {
     "str": _text,
+    "bool": _flag,
     "int": _number,
     "Path": _path,
     "Rate": _rate,

@@ -60,6 +60,9 @@ def test_the_json_line_names_addresses_processes_and_servers(hiroba: Running) ->
     assert is_ready(hiroba.url)
     assert facts["pids"]["supervisor"] == [hiroba.process.pid]
     assert len(facts["pids"]["gateway"]) == 2
+    assert len(facts["pids"]["worker"]) == 1
+    assert facts["setup_url"].startswith(f"{hiroba.url}/set-up/")
+    assert facts["sign_ins"] == []
     named = {pid for pids in facts["pids"].values() for pid in pids}
     assert all(psutil.pid_exists(pid) for pid in named)
     assert facts["database_url"].startswith("postgresql://")
@@ -70,7 +73,7 @@ def test_metrics_are_served_beside_the_public_port_with_every_process(hiroba: Ru
     page = httpx.get(hiroba.facts["metrics_url"]).text
 
     assert 'hiroba_up{name="postgres",process="supervisor"} 1.0' in page
-    for process in ("supervisor", "gateway-1", "gateway-2"):
+    for process in ("supervisor", "gateway-1", "gateway-2", "worker"):
         assert f'process_cpu_seconds_total{{process="{process}"}}' in page
     assert httpx.get(f"{hiroba.url}/metrics").status_code == 404
 
@@ -108,16 +111,18 @@ def test_each_gateway_has_a_socket_on_the_loopback_address(hiroba: Running) -> N
     assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
 
 
-def test_a_killed_gateway_comes_back_on_the_same_port(hiroba: Running) -> None:
-    victim = hiroba.facts["pids"]["gateway"][0]
-    before = {process.pid for process in hiroba.family}
+@pytest.mark.parametrize(("role", "name"), [("gateway", "gateway-1"), ("worker", "worker")])
+def test_a_killed_process_comes_back(hiroba: Running, role: str, name: str) -> None:
+    supervisor = psutil.Process(hiroba.process.pid)
+    before = len(supervisor.children())
 
-    os.kill(victim, signal.SIGKILL)
+    os.kill(hiroba.facts["pids"][role][0], signal.SIGKILL)
 
-    assert wait_until(lambda: "process.restarted" in hiroba.log(), 30, 0.1)
-    assert wait_until(lambda: len(hiroba.family) == len(before), 30, 0.1)
+    assert wait_until(lambda: f"process.restarted process=serve name={name}" in hiroba.log(), 30)
+    assert wait_until(lambda: len(supervisor.children()) == before, 30, 0.1)
     assert wait_until(lambda: all(is_ready(hiroba.url) for _ in range(8)), 30, 0.1)
-    assert 'hiroba_restarts_total{name="gateway-1"' in httpx.get(hiroba.facts["metrics_url"]).text
+    metrics = httpx.get(hiroba.facts["metrics_url"]).text
+    assert f'hiroba_restarts_total{{name="{name}"' in metrics
 
 
 @pytest.mark.parametrize("server", ["postgres", "valkey"])
@@ -203,7 +208,7 @@ def test_the_friendly_list_says_where_and_how_to_stop(folder: Path) -> None:
 def test_a_wrong_configuration_is_refused_at_start(
     folder: Path, environ: dict[str, str], problem: str
 ) -> None:
-    refused = cli("serve", "--data", str(folder / "data"), **environ)
+    refused = cli("serve", "--no-demo", "--data", str(folder / "data"), **environ)
 
     assert refused.returncode == 1
     assert problem in refused.stderr

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from server.child import Child, spawn
 from server.control_pipe import VARIABLE, ControlPipe
@@ -27,14 +27,25 @@ log = Log(__name__)
 
 
 class ManagedChild:
-    """One of our own processes, by its role and number; started again when it dies."""
+    """One of our own processes, by its role and number; started again when it dies.
+
+    One that does not talk is never asked anything, and counts as ready when it is started.
+    """
 
     def __init__(
-        self, role: str, name: str, environ: Mapping[str, str], listener: socket.socket | None
+        self,
+        role: str,
+        name: str,
+        environ: Mapping[str, str],
+        *,
+        listener: socket.socket | None = None,
+        module: Sequence[str] = (),
     ) -> None:
         self.role = role
         self.name = name
+        self.talks = not module
         self.restarts = 0
+        self._arguments = module or ("web.cli", role, "--name", name)
         self._environ = environ
         self._listener = listener
         self._child: Child | None = None
@@ -59,7 +70,7 @@ class ManagedChild:
                 environ[listeners.VARIABLE] = str(self._listener.fileno())
                 descriptors.append(self._listener.fileno())
             self._child = spawn(
-                [sys.executable, "-P", "-m", "web.cli", self.role, "--name", self.name],
+                [sys.executable, "-P", "-m", *self._arguments],
                 death_signal=signal.SIGKILL,
                 environ=environ,
                 pass_fds=descriptors,
@@ -72,6 +83,8 @@ class ManagedChild:
     async def ready(self) -> bool:
         """Wait until it says that it serves; False when it ends before."""
         assert self._pipe is not None
+        if not self.talks:
+            return True
         try:
             await self._pipe.heard("ready")
         except ConnectionError:
@@ -80,7 +93,7 @@ class ManagedChild:
 
     async def ask(self, question: str) -> object:
         """Ask it something; None when it does not answer in time."""
-        if self._pipe is None or self.pid is None:
+        if self._pipe is None or self.pid is None or not self.talks:
             return None
         try:
             async with asyncio.timeout(ANSWER):

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from server import log
 from server.errors import HirobaError
 from server.settings import Settings, describe
-from web.cli import archive, doctor, gateway, room, serve, upkeep
+from web.cli import archive, demo, doctor, gateway, people, room, serve, upkeep, worker
 from web.cli.paths import program_version
+from web.cli.servers import reachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,24 @@ class Command:
     arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
 
 
+def _gateway(settings: Settings, _: argparse.Namespace) -> int:
+    with reachable(settings, start=False) as found:
+        return gateway.run(found)
+
+
+def _worker(settings: Settings, _: argparse.Namespace) -> int:
+    with reachable(settings, start=False) as found:
+        return worker.run(found)
+
+
 COMMANDS = {
     "serve": Command("start everything (the default)", serve.run, serve.add_arguments),
-    "gateway": Command("start one gateway on servers that run", lambda s, _: gateway.run(s)),
+    "gateway": Command("start one gateway on servers that run", _gateway),
+    "worker": Command("start one worker on servers that run", _worker),
     "migrate": Command("bring the database to this version", upkeep.run_migrate),
+    "member": Command(
+        "create members, give roles, links and bot tokens", people.run, people.add_arguments
+    ),
     "secret": Command(
         "rotate the secret that signs tokens", upkeep.run_secret, upkeep.add_secret_arguments
     ),
@@ -53,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     try:
         settings = Settings.from_env({**_quiet(args), **os.environ, **given})
+        is_demo = not args.no_demo if args.command is COMMANDS["serve"] else None
+        settings = demo.located(settings, is_demo)
         log.configure(settings.log_level, settings.log_format, args.name)
         sys.exit(args.command.run(settings, args))
     except HirobaError as error:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
+from rooms.members.actions import make_setup_link
 from server.embedded import Embedded
 from server.migrate import migrate
 from server.settings import Settings
-from web.cli import listeners
+from web.cli import announce, demo, listeners
 from web.cli.paths import MIGRATIONS
 from web.cli.supervisor import Supervisor
+from web.demo.seed import seed
+from web.resources import opened
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,63 +29,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Start everything and stay until Ctrl-C or SIGTERM; gives the exit status."""
+    settings = replace(settings, demo=not args.no_demo)
+    if settings.demo:
+        demo.refuse_for_strangers(settings)
     with ExitStack() as stack:
         sockets = listeners.bind(settings)
         for listener in sockets:
             stack.callback(listener.close)
         settings = settings.with_port(sockets[0].getsockname()[1])
         embedded = _private_servers(settings, stack)
+        clip = demo.draw_clip(settings) if settings.demo else None
+        if clip is not None:
+            stack.callback(clip.stop, ())
         if embedded is not None:
-            embedded.announce(settings.public_url)
-            settings = replace(
-                settings,
-                database_url=settings.database_url or embedded.dsn,
-                redis_url=settings.redis_url or embedded.redis_url,
-            )
+            settings = _started(embedded, settings)
         applied = asyncio.run(migrate(settings.database_url, MIGRATIONS))
         if applied and not args.json:
-            print(f"Database brought to {applied[-1].removesuffix('.sql')}.", flush=True)
-        supervisor = Supervisor(settings, sockets, embedded)
-        announce = _print_json if args.json else _print_list
-        status = asyncio.run(supervisor.run(announce))
+            print(f"The database is at {applied[-1].removesuffix('.sql')}.", flush=True)
+        setup = asyncio.run(_prepare(settings))
+        supervisor = Supervisor(settings, sockets, embedded, finishing=clip)
+        tell = announce.as_json if args.json else announce.as_list
+        status = asyncio.run(supervisor.run(partial(tell, setup=setup)))
         if not args.json and not status:
             print("Hiroba has stopped.", flush=True)
         return status
 
 
 def _private_servers(settings: Settings, stack: ExitStack) -> Embedded | None:
-    """Start those servers whose address nobody gave."""
+    """Lock the data directory for those servers whose address nobody gave."""
     if settings.database_url and settings.redis_url:
         return None
     embedded = Embedded(
         settings.data_dir, postgres=not settings.database_url, valkey=not settings.redis_url
     )
     stack.callback(embedded.stop)
-    embedded.start()
+    embedded.lock()
+    embedded.announce(settings.public_url)
     return embedded
 
 
-def _print_json(supervisor: Supervisor) -> None:
-    settings = supervisor.settings
-    line = {
-        "ready": True,
-        "urls": [settings.public_url],
-        "metrics_url": supervisor.metrics_url,
-        "pids": {"supervisor": [os.getpid()], **supervisor.pids()},
-        "database_url": settings.database_url,
-        "redis_url": settings.redis_url,
-        "data_dir": str(settings.data_dir),
-    }
-    print(json.dumps(line), flush=True)
+def _started(embedded: Embedded, settings: Settings) -> Settings:
+    embedded.start()
+    return replace(
+        settings,
+        database_url=settings.database_url or embedded.dsn,
+        redis_url=settings.redis_url or embedded.redis_url,
+    )
 
 
-def _print_list(supervisor: Supervisor) -> None:
-    settings = supervisor.settings
-    rows = [("Open", settings.public_url), ("Metrics", supervisor.metrics_url)]
-    if "postgres" in supervisor.pids() or "valkey" in supervisor.pids():
-        rows.append(("Data", str(settings.data_dir)))
-    print("\nHiroba is running.\n")
-    for name, value in rows:
-        print(f"  {name:<9}{value}")
-    print("\nCtrl-C stops it; what was said stays.", flush=True)
-    sys.stdout.flush()
+async def _prepare(settings: Settings) -> str | None:
+    """Fill the demo, or give the link with which somebody becomes the owner."""
+    async with opened(settings, listen=False) as ctx:
+        await demo.refuse_other_kind(ctx.db, settings.demo)
+        if settings.demo:
+            await seed(ctx)
+            return None
+        token = await make_setup_link(ctx)
+        return None if token is None else f"{settings.public_url}/set-up/{token}"

@@ -23,7 +23,9 @@ def reachable(settings: Settings, *, start: bool = True) -> Iterator[Settings]:
         return
     found = running_servers(settings.data_dir)
     if found is not None:
-        yield _filled(settings, *found)
+        known = _filled(settings, found.dsn, found.redis_url)
+        # Links that a command prints have to lead to the one that runs.
+        yield replace(known, public_url=found.public_url or known.public_url)
         return
     if not start:
         raise HirobaError("no servers are running; use `hiroba serve`, or set both addresses")

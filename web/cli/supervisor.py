@@ -13,6 +13,7 @@ from typing import Any
 from prometheus_client import Counter, Gauge
 
 from server import metrics
+from server.child import Child
 from server.embedded import Embedded
 from server.embedded_servers import PrivateServer
 from server.log import Log
@@ -39,9 +40,13 @@ class Supervisor:
         settings: Settings,
         sockets: Sequence[socket.socket],
         embedded: Embedded | None,
+        *,
+        finishing: Child | None = None,
     ) -> None:
+        """Take what runs already; `finishing` has to end before we announce ourselves."""
         self.settings = settings
         self.metrics_url = ""
+        self._finishing = finishing
         self._embedded = embedded
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -54,12 +59,17 @@ class Supervisor:
                 "HIROBA_PORT": str(settings.port),
                 "HIROBA_DATA_DIR": str(settings.data_dir),
                 "HIROBA_LOG_LEVEL": settings.log_level,
+                "HIROBA_DEMO": str(settings.demo),
             }
         )
         self.children = [
-            ManagedChild("gateway", f"gateway-{number}", shared, listener)
+            ManagedChild("gateway", f"gateway-{number}", shared, listener=listener)
             for number, listener in enumerate(sockets, 1)
         ]
+        self.children.append(ManagedChild("worker", "worker", shared))
+        if settings.demo:
+            people = ("web.demo", "--url", settings.public_url)
+            self.children.append(ManagedChild("demo", "demo", shared, module=people))
 
     def pids(self) -> dict[str, list[int]]:
         """Give the processes by role, the supervisor left out."""
@@ -81,6 +91,7 @@ class Supervisor:
                 return 0 if self._stop.is_set() else 1
             server = await metrics.serve(self._collect, self.settings.metrics_port)
             self.metrics_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
+            await self._finish()
             announce(self)
             await self._look_after_all()
             server.close()
@@ -108,6 +119,15 @@ class Supervisor:
         if not self._stop.is_set():
             log.error("start.failed", reason=f"not ready within {READY:.0f} s")
         return False
+
+    async def _finish(self) -> None:
+        deadline = time.monotonic() + READY
+        child = self._finishing
+        while child and child.returncode is None and time.monotonic() < deadline:
+            if self._stop.is_set():
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), 0.1)
 
     async def _ready(self, child: ManagedChild) -> bool:
         if await child.ready():
