@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from rooms.community.rules import Community
 from server.context import Viewer
-from web.community import Community
 from web.i18n import Translator, choose_language, translator
 from web.pages.people import hue, initials, role_of
 from web.pages.wording import wording
