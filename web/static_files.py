@@ -27,6 +27,8 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
 }
 COMPRESSED = {".css", ".js", ".svg", ".txt"}
+DOC_COMMENT = re.compile(rb"/\*\*.*?\*/[ ]?", re.DOTALL)
+LINE_COMMENT = re.compile(rb"^[ \t]*//.*\n", re.MULTILINE)
 IMPORT = re.compile(r"""^\s*(?:import|export)\b[^'"();]*?['"](\.{1,2}/[^'"]+)['"]""", re.MULTILINE)
 
 
@@ -84,9 +86,16 @@ def static_files(folder: Path = FOLDER) -> StaticFiles:
             continue
         name, body = path.relative_to(folder).as_posix(), path.read_bytes()
         digest.update(b"%b\0%d\0%b" % (name.encode(), len(body), body))
+        if path.suffix == ".js":
+            body = without_comments(body)
         packed = gzip.compress(body, 9, mtime=0) if path.suffix in COMPRESSED else None
         files[name] = StaticFile(body, packed, TYPES[path.suffix])
     return StaticFiles(digest.hexdigest()[:12], files)
+
+
+def without_comments(script: bytes) -> bytes:
+    """Leave out `/** … */` and lines of `//`: types and reasons are for readers of the source."""
+    return LINE_COMMENT.sub(b"", DOC_COMMENT.sub(b"", script))
 
 
 @cache
