@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -35,6 +36,16 @@ def test_every_sentence_of_templates_pages_and_scripts_is_translated(language):
     lacking = [key for key in find_all() if key not in said]
 
     assert lacking == [], "run `python -m web.messages` and translate what it names"
+
+
+def test_no_sentence_of_a_script_hides_where_it_is_not_found():
+    said = {key[1] for key in find_all()}
+    scripts = (LOCALES.parent / "static").rglob("*.js")
+    calls = re.compile(r"\b(?:t|tn)(?:\?\.)?\(\s*'((?:[^'\\]|\\.)*)'")
+
+    hidden = [text for path in scripts for text in calls.findall(path.read_text())]
+
+    assert [text for text in hidden if text not in said] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -125,5 +125,5 @@ def test_words_for_scripts_cannot_end_their_block():
 def test_a_person_keeps_colour_and_letters():
     assert hue("m42") == hue("m42") in range(12)
     assert initials("น้ำฝน") == "นฝ"
-    assert initials("mika") == "M"
+    assert initials("mika") == "m"
     assert initials("") == ""

@@ -21,7 +21,7 @@ def initials(name: str) -> str:
         consonants = [letter for letter in name if ord(letter) in THAI_CONSONANTS]
         if consonants:
             return "".join(consonants[:2])
-    return name[:1].upper()
+    return name[:1]
 
 
 def role_of(rank: int) -> str:
