@@ -3,7 +3,7 @@
 CREATE TABLE questions (
     room_id         bigint NOT NULL,
     id              uuid NOT NULL,
-    broadcast_id    bigint REFERENCES broadcasts,
+    broadcast_id    bigint,
     state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'answered', 'dismissed')),
     votes           integer NOT NULL DEFAULT 0,
     votes_told      integer NOT NULL DEFAULT 0,
