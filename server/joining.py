@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from server.channel import Channel
@@ -93,13 +93,14 @@ class Joining:
             entries = [e for e in window.entries if e.offset < before] + entries
             if self.position is not None and stands < self.position[1] <= window.top:
                 top = self.position[1]
-        if self.position is None:
-            newest = Window(channel.epoch, stands, entries[-NEWEST:])
-            return recent(newest, min(NEWEST, limit))
-        found = recover(Window(channel.epoch, top, entries), *self.position, limit)
-        if found.recovered:
-            return found
-        return recent(Window(channel.epoch, stands, entries[-NEWEST:]), min(NEWEST, limit))
+        if self.position is not None:
+            found = recover(Window(channel.epoch, top, entries), *self.position, limit)
+            if found.recovered and not found.lost:
+                return found
+        newest = recent(Window(channel.epoch, stands, entries[-NEWEST:]), min(NEWEST, limit))
+        # Without what a restart of Redis lost it would be a part, and that is never given.
+        lost = self.position is not None and found.recovered
+        return replace(newest, lost=lost)
 
     def _reply(self, recovery: Recovery) -> dict[str, Any]:
         made = {item.offset: item for item in self.channel.tail}

@@ -721,7 +721,8 @@ async def test_recovery_over_a_restart_says_that_something_was_lost(world: World
 
     answer = await world.join(world.viewer(), position=(world.redis.epoch, 1))
 
-    assert (answer["recovered"], answer["why"], answer["offset"]) == (True, "restart", 1_000_002)
+    assert (answer["recovered"], answer["why"], answer["offset"]) == (False, "restart", 1_000_002)
+    assert [pub[0] for pub in answer["pubs"]] == [1, 1_000_001, 1_000_002]
 
 
 async def test_another_epoch_is_a_hole_for_those_who_stand_in_the_old_one(world: World) -> None:
