@@ -10,7 +10,7 @@ from typing import Final
 
 from server.hot_list import Feed, HotList, Reader, Seat, Stats, Writer
 from server.item import Item
-from server.protocol import Encoding, passing, push
+from server.protocol import Encoding, passing
 from server.publication import Flag, Publication
 from server.recovery import Window, covered, merge
 from server.sampling import Sampler
@@ -115,7 +115,7 @@ class Channel:
             # Nothing will follow that shows the hole, so it is shown at once.
             self._restart(window.epoch, window.top)
             for hot_list in self.lists.values():
-                hot_list.give(self._frame(hot_list, []), self._now())
+                hot_list.give(hot_list.push(self.epoch, [], self.flushed), self._now())
 
     def pass_on(self, body: bytes) -> None:
         """Take what happens now and has no place."""
@@ -141,18 +141,20 @@ class Channel:
         for hot_list in list(self.lists.values()):
             encoding = hot_list.encoding
             if passed and encoding not in passings:
-                passings[encoding] = _framed(encoding, passing(encoding, self.name, passed))
+                payload = passing(encoding, self.name, passed)
+                passings[encoding] = frame(encoding.opcode, payload)
             shown = [item for item in items if item.offset > hot_list.covered]
             if hot_list.feed is Feed.SAMPLED:
                 shown = [item for item in shown if item.chosen]
-            pushed = b""
+            pushes: list[bytes] = []
             if hot_list.covered < self.flushed:
                 if shown or all:
-                    pushed = self._frame(hot_list, shown)
+                    pushes = hot_list.pushes(self.epoch, shown, self.flushed)
                 elif hot_list.held_since is None:
                     hot_list.held_since = now
-            if pushed or passed:
-                hot_list.give(pushed, now, passings.get(encoding, b""))
+            for pushed in pushes[:-1]:
+                hot_list.give(pushed, now)
+            hot_list.give(pushes[-1] if pushes else b"", now, passings.get(encoding, b""))
 
     def beat(self) -> None:
         """Write what was put off for too long, and heartbeats where it was quiet."""
@@ -163,9 +165,9 @@ class Channel:
             hot_list.forget(now)
             held = hot_list.held_since is not None and now - hot_list.held_since >= HOLD
             if held and hot_list.covered < self.flushed:
-                hot_list.give(self._frame(hot_list, []), now)
-            elif now - hot_list.sent_at >= HEARTBEAT:
-                hot_list.write(self._frame(hot_list, []), now)
+                hot_list.give(hot_list.push(self.epoch, [], self.flushed), now)
+            elif now - hot_list.pushed_at >= HEARTBEAT:
+                hot_list.beat(hot_list.push(self.epoch, [], self.flushed), now)
 
     # Who reads.
 
@@ -173,8 +175,8 @@ class Channel:
         """Give the list of a feed in an encoding."""
         made = self.lists.get((feed, encoding))
         if made is None:
-            made = HotList(feed, encoding, self.flushed, self._stats, self._write)
-            made.sent_at = self._now()
+            made = HotList(self.name, feed, encoding, self.flushed, self._stats, self._write)
+            made.pushed_at = self._now()
             self.lists[feed, encoding] = made
         return made
 
@@ -242,7 +244,7 @@ class Channel:
 
     def _tell_gap(self) -> None:
         for hot_list in self.lists.values():
-            hot_list.give(self._frame(hot_list, [], why="restart"), self._now())
+            hot_list.give(hot_list.push(self.epoch, [], self.flushed, why="restart"), self._now())
 
     def _release(self, window: Window) -> None:
         """Take what was read and what was held in their order, jumping where nobody has it."""
@@ -268,18 +270,3 @@ class Channel:
     def _item(self, publication: Publication) -> Item:
         keep = bool(publication.flags & Flag.KEEP)
         return Item(publication, chosen=self._sampler.choose(publication.at, keep=keep))
-
-    def _frame(self, hot_list: HotList, items: list[Item], *, why: str = "sampled") -> bytes:
-        """Give the push from where the list stands up to what is flushed, and move it there."""
-        covers = (hot_list.covered + 1, self.flushed)
-        of = self.flushed - hot_list.covered
-        left_out = of if of > len(items) else None
-        hot_list.covered = self.flushed
-        hot_list.held_since = None
-        encoding = hot_list.encoding
-        payload = push(encoding, self.name, self.epoch, covers, items, of=left_out, why=why)
-        return _framed(encoding, payload)
-
-
-def _framed(encoding: Encoding, payload: bytes) -> bytes:
-    return frame(encoding.opcode, payload)

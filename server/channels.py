@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Protocol
@@ -11,10 +10,11 @@ from typing import Any, Final, Protocol
 from server.channel import Channel
 from server.errors import HirobaError, Refused
 from server.keys import notice_channel
+from server.log import Log
 from server.publication import Publication
 from server.recovery import Window
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 LINGER_SECONDS: Final = 5.0
 """How long a channel that nobody reads is kept, for those who reload a page."""
@@ -159,29 +159,36 @@ class Channels:
         return window
 
     async def _mend(self, channel: Channel) -> None:
+        mine = channel.held
         wait = 0.05
-        while channel.joined:
+        # Whoever left the channel and joined it anew meanwhile holds for itself.
+        while channel.joined and channel.held is mine:
             channel.read_again = False
-            try:
-                async with self._reads:
-                    window = await self._missing(channel)
-            except Refused as refused:
-                log.warning("the window of %s: %s", channel.name, refused)
-            except Exception:
-                # Better a hole that is told than a channel that stands still.
-                log.exception("the window of %s cannot be read", channel.name)
-                window = Window(channel.epoch, channel.seen)
-                break
-            else:
-                if channel.continues(window) and not channel.read_again:
-                    break
+            window = await self._try_missing(channel)
+            if channel.held is not mine:
+                return
+            if window is not None and channel.continues(window) and not channel.read_again:
+                channel.merge(window)
+                self._on_mended(channel)
+                return
             await asyncio.sleep(wait)
             wait = min(1.0, wait * 2)
-        else:
+        if channel.held is mine:
             channel.held = None
-            return
-        channel.merge(window)
-        self._on_mended(channel)
+
+    async def _try_missing(self, channel: Channel) -> Window | None:
+        """Give what the window holds of what is missing; None when it cannot be asked now."""
+        try:
+            async with self._reads:
+                return await self._missing(channel)
+        except Refused as refused:
+            log.warning("channel.unread", channel=channel.name, problem=str(refused))
+            return None
+        except Exception as error:
+            # Better a hole that is told than a channel that stands still.
+            log.error("channel.unreadable", channel=channel.name, error=error)
+            top = max(((p.epoch, p.offset) for p in channel.held or ()), default=(0, 0))
+            return Window(*max(top, (channel.epoch, channel.seen)))
 
     async def _missing(self, channel: Channel) -> Window:
         window = await self.source.window(channel.name, channel.seen)
@@ -197,7 +204,7 @@ class Channels:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("a channel could not be kept in step", exc_info=task.exception())
+            log.error("channel.out_of_step", error=task.exception())
 
 
 def _addresses(name: str) -> list[str]:

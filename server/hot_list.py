@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol
 
-from server.protocol import Encoding
+from server.item import Item
+from server.protocol import Encoding, push
+from server.websocket_frames import frame
 
 MAX_SECONDS: Final = 10.0
 MAX_BYTES: Final = 256 * 1024
+PIECE: Final = 64 * 1024
+"""Bytes of publications in one push, and of pushes handed to one slow viewer at a time."""
 
 Writer = Callable[[int, bytes], int]
 
@@ -110,6 +114,7 @@ class HotList:
 
     __slots__ = (
         "_bytes",
+        "_channel",
         "_frames",
         "_stats",
         "_write",
@@ -119,13 +124,20 @@ class HotList:
         "feed",
         "held_since",
         "hot",
-        "sent_at",
+        "pushed_at",
         "serial",
     )
 
     def __init__(
-        self, feed: Feed, encoding: Encoding, covered: int, stats: Stats, write: Writer
+        self,
+        channel: str,
+        feed: Feed,
+        encoding: Encoding,
+        covered: int,
+        stats: Stats,
+        write: Writer,
     ) -> None:
+        self._channel = channel
         self.feed = feed
         self.encoding = encoding
         self.covered = covered
@@ -137,42 +149,83 @@ class HotList:
         """Frames given so far."""
         self.held_since: float | None = None
         """When a push that would show nothing was put off."""
-        self.sent_at = 0.0
+        self.pushed_at = 0.0
+        """When it was last told where it stands; what passes by does not tell that."""
         self._stats = stats
         self._write = write
         self._frames: deque[tuple[float, bytes]] = deque()
         self._bytes = 0
 
-    def give(self, frame: bytes, now: float, passing: bytes = b"") -> None:
-        """Write a frame to those on the list, and keep it for those who come back to it.
+    def pushes(self, epoch: int, items: Sequence[Item], to: int) -> list[bytes]:
+        """Give pushes up to an offset, none so large that slow viewers would fill our memory."""
+        frames: list[bytes] = []
+        part: list[Item] = []
+        size = 0
+        for item in items:
+            if part and size + len(item.packed) > PIECE:
+                frames.append(self.push(epoch, part, part[-1].offset))
+                part, size = [], 0
+            part.append(item)
+            size += len(item.packed)
+        frames.append(self.push(epoch, part, to))
+        return frames
+
+    def push(self, epoch: int, items: Sequence[Item], to: int, *, why: str = "sampled") -> bytes:
+        """Give the push from where the list stands to an offset, and move the list there."""
+        covers = (self.covered + 1, to)
+        of = to - self.covered
+        left_out = of if of > len(items) else None
+        self.covered = to
+        self.held_since = None
+        payload = push(self.encoding, self._channel, epoch, covers, items, of=left_out, why=why)
+        return frame(self.encoding.opcode, payload)
+
+    def give(self, pushed: bytes, now: float, passing: bytes = b"") -> None:
+        """Write a push to those on the list, and keep it for those who come back to it.
 
         `passing` follows in the same write and is not kept.
         """
-        if frame:
+        if pushed:
             self.serial += 1
-            self._frames.append((now, frame))
-            self._bytes += len(frame)
+            self.pushed_at = now
+            self._frames.append((now, pushed))
+            self._bytes += len(pushed)
             self._forget(now)
-        self.write(frame + passing, now)
+        if pushed or passing:
+            self._write_all(pushed + passing)
 
-    def write(self, frame: bytes, now: float) -> None:
-        """Write a frame that nobody needs who is off the list."""
-        self.sent_at = now
-        self._stats.frames += len(self.hot)
-        self._stats.bytes += len(self.hot) * len(frame)
-        self._stats.short_writes += fan(self.hot, frame, self._write)
+    def beat(self, pushed: bytes, now: float) -> None:
+        """Write a heartbeat, which nobody needs who is off the list."""
+        self.pushed_at = now
+        self._write_all(pushed)
 
-    def missed(self, serial: int) -> bytes | None:
-        """Give the frames after the `serial`-th in one piece; None when some are forgotten."""
+    def missed(self, serial: int) -> tuple[bytes, int] | None:
+        """Give the frames after the `serial`-th in one piece, and the last one that is in it.
+
+        A piece is about 64 KB at most: what follows waits until it is read. None when some of
+        the frames are forgotten.
+        """
         skipped = len(self._frames) - (self.serial - serial)
         if skipped < 0:
             return None
-        return b"".join(frame for _, frame in islice(self._frames, skipped, None))
+        piece: list[bytes] = []
+        size = 0
+        for _, missed in islice(self._frames, skipped, None):
+            if piece and size + len(missed) > PIECE:
+                break
+            piece.append(missed)
+            size += len(missed)
+        return b"".join(piece), serial + len(piece)
 
     def forget(self, now: float) -> None:
         """Drop frames that are too old."""
         while self._frames and self._frames[0][0] < now - MAX_SECONDS:
             self._bytes -= len(self._frames.popleft()[1])
+
+    def _write_all(self, data: bytes) -> None:
+        self._stats.frames += len(self.hot)
+        self._stats.bytes += len(self.hot) * len(data)
+        self._stats.short_writes += fan(self.hot, data, self._write)
 
     def _forget(self, now: float) -> None:
         self.forget(now)

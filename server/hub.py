@@ -81,22 +81,22 @@ class Hub:
     def resume(self, reader: Reader) -> None:
         """Write what a connection missed and put it back; close it when that is forgotten."""
         for name, seat in list(reader.seats.items()):
-            if seat.is_hot(reader):
-                continue
-            missed = seat.list.missed(seat.serial)
-            if missed is None:
-                self.stats.lost += 1
-                reader.end(CloseCode.POSITION_LOST, f"too far behind on {name}")
-                return
-            seat.serial = seat.list.serial
-            if missed:
-                reader.socket.send(missed)
-            if reader.socket.paused or reader.seats.get(name) is not seat:
-                # It has read all that waited before, so its time begins anew.
-                if reader in self.off:
-                    self.off[reader] = self._now()
-                return
-            seat.enter(reader)
+            while not seat.is_hot(reader):
+                missed = seat.list.missed(seat.serial)
+                if missed is None:
+                    self.stats.lost += 1
+                    reader.end(CloseCode.POSITION_LOST, f"too far behind on {name}")
+                    return
+                frames, seat.serial = missed
+                if not frames:
+                    seat.enter(reader)
+                    break
+                reader.socket.send(frames)
+                if reader.socket.paused or reader.seats.get(name) is not seat:
+                    # It has read all that waited before, so its time begins anew.
+                    if reader in self.off:
+                        self.off[reader] = self._now()
+                    return
         self.off.pop(reader, None)
 
     # From Redis.
@@ -108,7 +108,7 @@ class Hub:
             self._notify(name.removesuffix(NOTICE), publication)
             return
         channel = self.channels.by_name.get(name)
-        if channel is None:
+        if channel is None or not (channel.joined or channel.held is not None):
             return
         if publication.epoch == 0:
             channel.pass_on(publication.body)

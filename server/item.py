@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 import msgpack
 import orjson
 
+from server.log import Log
 from server.publication import Publication
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 _NIL = b"\xc0"
 _OVERHEAD = 400
 """Bytes of the objects around a publication, about."""
@@ -54,6 +53,6 @@ def json_of(body: bytes) -> bytes:
     """Give a msgpack body as JSON; `null` for one that cannot be read, so that a batch survives."""
     try:
         return orjson.dumps(msgpack.unpackb(body))
-    except (ValueError, TypeError, msgpack.UnpackException):
-        log.exception("a body is not the msgpack of JSON")
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        log.error("body.unreadable", error=error)
         return b"null"

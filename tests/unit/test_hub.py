@@ -183,6 +183,18 @@ async def test_a_quiet_channel_gets_an_empty_push_every_15_seconds(world: World)
     assert viewer.screen.holes == []
 
 
+async def test_what_passes_by_does_not_put_off_a_heartbeat(world: World) -> None:
+    viewer = await world.joined()
+
+    for _ in range(3):
+        world.turned.now += 5
+        world.hub.pass_on(ROOM, b"\x81\xa5event\xa7counted")
+        await world.settle()
+        world.hub.tick()
+
+    assert len(viewer.screen.look().pushes) == 1
+
+
 async def test_a_heartbeat_shows_who_stands_elsewhere_that_something_is_missing(
     world: World,
 ) -> None:
@@ -283,6 +295,36 @@ async def test_a_reader_paused_at_random_points_sees_every_offset(world: World, 
         assert viewer.screen.look().offsets(ROOM) == list(range(1, 401))
         assert viewer.screen.holes == []
         assert viewer.screen.closed is None
+
+
+async def test_a_large_repair_leaves_in_pushes_of_a_bounded_size(world: World) -> None:
+    slow, fast = await world.joined(room=1000), await world.joined()
+    world.say("a")
+    await world.settle()
+    slow.screen.look()
+    world.say(*["x" * 400] * 900, lost=True)
+
+    world.hub.gap(ROOM)
+    await world.settle()
+
+    assert len(slow.socket.unsent) < 100_000
+    assert fast.screen.look().offsets(ROOM) == list(range(1, 902))
+    assert all(len(push["pubs"]) < 200 for push in fast.screen.pushes)
+
+
+async def test_a_slow_viewer_is_handed_what_it_missed_piece_by_piece(world: World) -> None:
+    slow = await world.joined(room=1000)
+    for _ in range(500):
+        world.say("x" * 400)
+        await world.settle()
+
+    largest = 0
+    while slow.socket.unsent or slow.socket.in_kernel:
+        slow.socket.read(500)
+        largest = max(largest, len(slow.socket.unsent))
+
+    assert largest < 70_000
+    assert slow.screen.look().offsets(ROOM) == list(range(1, 501))
 
 
 async def test_two_channels_of_one_paused_viewer_are_both_caught_up(world: World) -> None:
@@ -444,6 +486,33 @@ async def test_first_subscribe_and_last_unsubscribe_do_not_cross(world: World) -
     assert world.hub.channels.by_name == {}
 
 
+async def test_a_channel_that_is_left_and_joined_again_amid_a_repair_misses_nothing(
+    world: World,
+) -> None:
+    first = await world.joined()
+    world.redis.away = True
+    world.hub.gap(ROOM)
+    await world.settle()
+    world.redis.away = False
+    world.broker.open_reads.clear()
+    world.hub.leave(first, ROOM)
+    world.turned.now += 6
+    again = world.viewer()
+
+    world.hub.tick()
+    joining = asyncio.create_task(world.join(again))
+    await world.settle()
+    channel = world.hub.channels.by_name[ROOM]
+    await until(lambda: not world.hub.channels._tasks)
+    world.say("meanwhile")
+    held = list(channel.held or ())
+    world.broker.open_reads.set()
+    await joining
+
+    assert [p.offset for p in held] == [1]
+    assert again.screen.look().texts(ROOM) == ["meanwhile"]
+
+
 async def test_many_first_viewers_subscribe_once(world: World) -> None:
     world.broker.open_subscribes.clear()
     tasks = [asyncio.create_task(world.joined()) for _ in range(50)]
@@ -531,7 +600,7 @@ async def test_many_who_come_back_together_read_the_window_once(world: World) ->
     reads = world.broker.reads
 
     answers = await asyncio.gather(
-        *(world.join(world.viewer(), position=(world.redis.epoch, n)) for n in range(40))
+        *(world.join(world.viewer(), position=(world.redis.epoch, n)) for n in range(12))
     )
 
     assert all(answer["recovered"] for answer in answers)
