@@ -76,7 +76,7 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._resumed: asyncio.Event | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.end_after(CONNECT_SECONDS, CloseCode.NO_CONNECT, "connect comes first, within 5 s")
+        self._expect_connect()
 
     # What a product's command may use.
 
@@ -200,10 +200,16 @@ class Connection:
             name = command.name if isinstance(command, Command) else ""
             log.error("command.failed", command=name, error=error)
             refused = Refused("internal", "Something went wrong on our side.")
-        if self.viewer is None and refused.code in ("internal", "unavailable"):
-            # Not connected for a reason of ours: after the reply it may try again later.
-            asyncio.get_running_loop().call_soon(self.end, TRY_AGAIN_LATER, refused.code)
+        if self.viewer is None:
+            if refused.code in ("internal", "unavailable"):
+                # Not connected for a reason of ours: after the reply it may try again later.
+                asyncio.get_running_loop().call_soon(self.end, TRY_AGAIN_LATER, refused.code)
+            else:
+                self._expect_connect()
         return refused
+
+    def _expect_connect(self) -> None:
+        self.end_after(CONNECT_SECONDS, CloseCode.NO_CONNECT, "connect comes first, within 5 s")
 
     async def _answer(self, command: Command) -> Answer:
         if self.viewer is None and command.name != "connect":

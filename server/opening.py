@@ -39,6 +39,8 @@ async def connect(connection: Connection, args: dict[str, Any]) -> Answer:
     """Carry out `connect`: who it is, and all subscriptions in the same round trip."""
     if connection.viewer is not None:
         raise invalid("this connection is connected already")
+    # How long it takes from here is up to us, and no reason to stay away.
+    connection.never_end()
     version = optional(args, "version", int)
     if version is not None and version != VERSION:
         raise Closed(CloseCode.VERSION, f"this server speaks version {VERSION}")

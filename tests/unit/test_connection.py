@@ -161,6 +161,22 @@ async def test_connect_comes_within_5_seconds(town: Town, monkeypatch: pytest.Mo
     assert other.closed is None
 
 
+async def test_how_long_we_take_to_connect_somebody_is_no_reason_to_stay_away(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.connection.CONNECT_SECONDS", 0.001)
+    town.broker.open_reads.clear()
+    slow = await connected(town, subscribe=[{"channel": ROOM}])
+    silent = town.client()
+
+    await until(lambda: silent.closed)
+    town.broker.open_reads.set()
+    await settle()
+
+    assert "ok" in slow.reply(1)["ok"]["subscriptions"][ROOM]
+    assert slow.closed is None
+
+
 async def test_connecting_twice_is_refused_and_changes_nothing(town: Town) -> None:
     client = await connected(town, token=town.token("m42"))
     id = client.send("connect", token=town.token("m43"))
