@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import loadtest.__main__
 from loadtest import cpu
 from loadtest.checks import Comment, Posted, check_acknowledged, check_seen
 from loadtest.latency import Latencies, at_share
@@ -308,3 +309,25 @@ def test_cpu_time_is_read_with_children_but_without_those_that_are_counted_elsew
     finally:
         busy.kill()
         busy.communicate()
+
+
+@pytest.mark.parametrize(("problems", "status"), [([], 0), (["viewer 1: 1 lost: 7"], 1)])
+def test_a_failed_check_is_the_exit_status(
+    problems: list[str],
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def run(replay: Replay) -> Report:
+        return Report("replay", {"lines": len(replay.lines)}, problems=problems)
+
+    monkeypatch.setattr(loadtest.__main__, "run", run)
+    path = write_log(tmp_path, '{"ms":0,"user":"a","text":"x"}')
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["loadtest", "replay", str(path), "--out", str(out)])
+
+    assert loadtest.__main__.main() == status
+
+    assert ("FAILED" in capsys.readouterr().out) is bool(status)
+    assert json.loads((out / "report.json").read_text())["passed"] is not bool(status)
