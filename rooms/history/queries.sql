@@ -100,6 +100,11 @@ SELECT message_id, kind, count(*) AS count, bool_or(viewer = $3) AS own
 FROM reactions WHERE room_id = $1 AND message_id = ANY($2::uuid[]) AND NOT removed
 GROUP BY message_id, kind ORDER BY message_id, min((epoch, "offset"));
 
+-- questions --
+-- Which of these messages are questions.
+SELECT id, votes, state = 'answered' AS answered FROM questions
+WHERE room_id = $1 AND id = ANY($2::uuid[]) AND state <> 'dismissed';
+
 -- by_author --
 -- What one person said, newest first, in rooms that may be seen.
 SELECT m.* FROM messages_shown m

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from rooms.history.rules import PAGE, Page, PastMessage, Quoted, Reactions
+from rooms.history.rules import PAGE, Asked, Page, PastMessage, Quoted, Reactions
 from rooms.rules import Position, message_id, message_uuid
 from server.database import Queries, statements
 
@@ -26,7 +26,7 @@ async def page(
     place = (before.epoch, before.offset) if before else (None, None)
     rows = await db.all(sql.before, room, *place, limit + 1)
     messages = [past_message(row) for row in reversed(rows[:limit])]
-    messages = await _with_reactions(db, room, messages, viewer)
+    messages = await _completed(db, room, messages, viewer)
     return Page(messages, older=len(rows) > limit, newer=before is not None)
 
 
@@ -42,7 +42,7 @@ async def around(
     before = await db.all(sql.before, room, *place, each + 1)
     after = await db.all(sql.after, room, *place, each + 1)
     rows = [*reversed(before[:each]), row, *after[:each]]
-    messages = await _with_reactions(db, room, [past_message(r) for r in rows], viewer)
+    messages = await _completed(db, room, [past_message(r) for r in rows], viewer)
     return Page(messages, older=len(before) > each, newer=len(after) > each)
 
 
@@ -82,18 +82,26 @@ def past_message(row: Record) -> PastMessage:
         broadcast_id=str(row["broadcast_id"]) if row["broadcast_id"] else None,
         reply_to=quoted,
         edited=row["edited_at"] is not None,
-        question=row["is_question"],
+        question=Asked(votes=0, answered=False) if row["is_question"] else None,
     )
 
 
-async def _with_reactions(
+async def _completed(
     db: Queries, room: int, messages: list[PastMessage], viewer: str
 ) -> list[PastMessage]:
+    """Add what others did with the messages: reactions, and votes for questions."""
     if not messages:
         return messages
     ids = [message_uuid(m.id) for m in messages]
-    found: dict[str, list[Reactions]] = {}
+    reactions: dict[str, list[Reactions]] = {}
     for row in await db.all(sql.reactions, room, ids, viewer):
         reaction = Reactions(kind=row["kind"], count=row["count"], own=row["own"])
-        found.setdefault(message_id(row["message_id"]), []).append(reaction)
-    return [replace(m, reactions=tuple(found.get(m.id, ()))) for m in messages]
+        reactions.setdefault(message_id(row["message_id"]), []).append(reaction)
+    asked = {
+        message_id(row["id"]): Asked(votes=row["votes"], answered=row["answered"])
+        for row in await db.all(sql.questions, room, ids)
+    }
+    return [
+        replace(m, reactions=tuple(reactions.get(m.id, ())), question=asked.get(m.id, m.question))
+        for m in messages
+    ]

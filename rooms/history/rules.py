@@ -29,6 +29,13 @@ class Reactions(TypedDict):
     own: bool
 
 
+class Asked(TypedDict):
+    """That a message is a question, how many voted for it, and whether it was answered."""
+
+    votes: int
+    answered: bool
+
+
 class MessageJson(TypedDict):
     """A message of the past over HTTP; `at` in ms since 1970."""
 
@@ -42,7 +49,7 @@ class MessageJson(TypedDict):
     state: str
     reply_to: NotRequired[Quoted]
     edited: NotRequired[bool]
-    question: NotRequired[bool]
+    question: NotRequired[Asked]
     reactions: NotRequired[list[Reactions]]
 
 
@@ -63,7 +70,7 @@ class PastMessage:
     broadcast_id: str | None = None
     reply_to: Quoted | None = None
     edited: bool = False
-    question: bool = False
+    question: Asked | None = None
     reactions: tuple[Reactions, ...] = ()
 
     @property
@@ -89,8 +96,8 @@ class PastMessage:
             json["reply_to"] = self.reply_to
         if self.edited:
             json["edited"] = True
-        if self.question:
-            json["question"] = True
+        if self.question is not None:
+            json["question"] = self.question
         if self.reactions:
             json["reactions"] = list(self.reactions)
         return json

@@ -260,3 +260,17 @@ async def test_a_message_that_arrives_after_its_author_has_left_has_no_name(tea:
 
     (message,) = (await reads.page(tea.db, int(room.id))).messages
     assert (message.author_name, message.text) == ("", "still in the log")
+
+
+async def test_a_question_is_told_with_its_votes_and_whether_it_was_answered(tea: World) -> None:
+    aoi, room = await tea.member("Aoi"), await tea.room()
+    args = {"room": room.id, "text": "why?", "client_message_id": "c", "question": True}
+    await comments.post(tea.ctx, aoi, args)
+    await post(tea, room, aoi, "because")
+    await tea.save()
+    await tea.db.run("UPDATE questions SET votes = 3")
+
+    asked, said = (m.as_json() for m in (await reads.page(tea.db, int(room.id))).messages)
+
+    assert asked["question"] == {"votes": 3, "answered": False}
+    assert "question" not in said

@@ -34,7 +34,9 @@ async def refused(call: Any) -> Refused:
     return caught.value
 
 
-async def join(w: World, name: str = "みお", password: str = "朝の光とお茶とパン", **more: Any) -> int:
+async def join(
+    w: World, name: str = "みお", password: str = "朝の光とお茶とパン", **more: Any
+) -> int:
     return await actions.sign_up(
         w.ctx,
         **{
@@ -131,7 +133,9 @@ async def test_a_changed_password_ends_the_sessions_and_the_old_one(town):
     wrong = await refused(
         actions.change_password(town.ctx, viewer, old="not this one", new="新しい合言葉です")
     )
-    await actions.change_password(town.ctx, viewer, old="朝の光とお茶とパン", new="新しい合言葉です")
+    await actions.change_password(
+        town.ctx, viewer, old="朝の光とお茶とパン", new="新しい合言葉です"
+    )
 
     assert wrong.details["field"] == "old"
     assert (await refused(enter(town))).code == "unauthenticated"
