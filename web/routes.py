@@ -40,7 +40,7 @@ async def home(request: Request) -> Response:
 routes: list[BaseRoute] = [
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
-    Route(Gateway.path, live),
+    Route(Gateway.path, live, name="live_socket"),
     Route("/", home, name="home"),
     *static_files.routes,
     *media.routes,
