@@ -20,6 +20,9 @@ NOTICE: Final = ":notice"
 SLOW_SECONDS: Final = 5.0
 """How long a viewer may be off its lists without reading all that waits for it."""
 
+LATE_SECONDS: Final = 2.0
+"""Between two ticks, which come every second."""
+
 
 class Hub:
     """Routes what the broker hears to the channels, and viewers on and off their lists."""
@@ -41,6 +44,7 @@ class Hub:
         self._now = now
         self._busy = 0
         """Viewers of the channels that were written within the last second."""
+        self._ticked = now()
         source.on_payload = self.deliver
         source.on_gap = self.gap
 
@@ -144,6 +148,10 @@ class Hub:
     def tick(self) -> None:
         """Beat, let go of those who stopped reading, leave channels that nobody reads."""
         now = self._now()
+        if now - self._ticked > LATE_SECONDS:
+            # We were held up: that is not how long they did not read.
+            self.off = dict.fromkeys(self.off, now)
+        self._ticked = now
         channels = list(self.channels.by_name.values())
         self._busy = sum(c.audience for c in channels if now - c.flushed_at < 1.0)
         for channel in channels:

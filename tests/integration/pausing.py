@@ -8,8 +8,8 @@ from typing import Any
 
 from websockets.frames import Frame, Opcode
 
-from tests.integration.channels import until
 from tests.integration.fake_gate import request
+from tests.integration.towns import until
 
 ROOM = "room:42"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -20,9 +20,15 @@ from server.http_protocol import HttpProtocol
 from server.identity import Claims
 from server.settings import Rate, Settings
 from server.websocket import WebSocketProtocol
+from tests.integration import channels
 from tests.integration.channels import ROOM, Known, line
 from tests.integration.fake_gate import App, eventually
 from tests.unit.fake_product import FakeProduct, SecretsTable
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, with patience for a busy machine."""
+    await channels.until(condition, 60)
 
 
 class TalkingProduct(FakeProduct):

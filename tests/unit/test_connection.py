@@ -161,6 +161,17 @@ async def test_connect_comes_within_5_seconds(town: Town, monkeypatch: pytest.Mo
     assert other.closed is None
 
 
+async def test_a_loop_that_was_held_up_waits_again_for_connect(town: Town) -> None:
+    client = town.client()
+
+    client.connection._miss_connect(asyncio.get_running_loop().time() - 3)
+    client.send("connect")
+    await settle()
+
+    assert client.closed is None
+    assert "ok" in client.reply(1)
+
+
 async def test_how_long_we_take_to_connect_somebody_is_no_reason_to_stay_away(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -348,8 +348,9 @@ async def test_who_stops_reading_for_5_seconds_is_let_go_and_the_others_see_noth
     world.say("x" * 1000)
     await world.settle()
 
-    world.turned.now += 4
-    world.hub.tick()
+    for _ in range(4):
+        world.turned.now += 1
+        world.hub.tick()
     open_before = stuck.socket.open
     world.turned.now += 1
     world.hub.tick()
@@ -360,6 +361,18 @@ async def test_who_stops_reading_for_5_seconds_is_let_go_and_the_others_see_noth
     assert stuck.socket.code == 4002
     assert other.screen.look().texts(ROOM) == ["x" * 1000, "after"]
     assert world.hub.stats.slow == 1
+
+
+async def test_nobody_is_blamed_for_the_time_in_which_we_stood_still(world: World) -> None:
+    slow = await world.joined(room=500)
+    world.say("x" * 1000)
+    await world.settle()
+
+    world.turned.now += 60
+    world.hub.tick()
+
+    assert slow.screen.look().texts(ROOM) == ["x" * 1000]
+    assert slow.screen.closed is None
 
 
 async def test_who_is_further_behind_than_the_tail_reaches_is_told_that_its_position_is_lost(
