@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import cycle, groupby, pairwise
 from typing import Final
 
 from loadtest import api
 from loadtest.checks import Comment, Posted
 from loadtest.lines import Line, by_author
 from loadtest.swarm import Side
-from server.client import Client, Closed, Refused
+from server.client import Client, Closed, Refused, delay
 
 AGAIN: Final = frozenset(("rate_limited", "slow_mode", "room_busy", "backlog", "unavailable"))
 """Refusals after which a line is posted again."""
@@ -21,9 +22,14 @@ LEAD: Final = 1.0
 """Seconds that an author comes before a first line."""
 STAY: Final = 10.0
 """Seconds of silence for which an author stays connected."""
-PATIENCE: Final = 120.0
-"""Seconds in which a line has to be acknowledged."""
+PATIENCE: Final = 300.0
+"""Seconds after its time in which a line has to be acknowledged."""
+LOSS_SECONDS: Final = 0.2
+MOST_LOSSES: Final = 10
+"""Connections in a row that an author loses without posting anything."""
 NAMES_AT_ONCE: Final = 8
+OPEN_AT_ONCE: Final = 16
+"""Connections that are being opened: more would make us late, and the server give them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +43,25 @@ class Sending:
 
 
 @dataclass(slots=True)
+class Task:
+    """A line that is to be posted at `due`."""
+
+    line: Line
+    due: float
+    sent_at: float | None = None
+    """When the first try was sent that may have succeeded."""
+    tries: int = 0
+
+
+@dataclass(slots=True)
 class Sent:
     """What came of it."""
 
     posted: list[Posted] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     """Lines that were given up, and why."""
+    lost: int = 0
+    """Connections that ended before their author left, and were opened anew."""
 
 
 async def send(side: Side, sending: Sending) -> None:
@@ -52,10 +71,12 @@ async def send(side: Side, sending: Sending) -> None:
     side.send(len(tokens))
     start: float = await side.receive()
     sent = Sent()
+    opening = asyncio.Semaphore(OPEN_AT_ONCE)
+    urls = cycle(sending.urls)
     await asyncio.gather(
         *(
-            _author(sending, lines, sending.urls[n % len(sending.urls)], tokens[name], start, sent)
-            for n, (name, lines) in enumerate(authors.items())
+            Author(sending, url, tokens[name], opening).speak(lines, start, sent)
+            for url, (name, lines) in zip(urls, authors.items(), strict=False)
         )
     )
     side.send(sent)
@@ -86,47 +107,76 @@ def stays(lines: list[Line], speed: float) -> list[list[Line]]:
     return [[line for _, line in group] for _, group in grouped]
 
 
-async def _author(
-    sending: Sending, lines: list[Line], url: str, token: str, start: float, sent: Sent
-) -> None:
-    for stay in stays(lines, sending.speed):
-        due = [start + line.ms / 1000 / sending.speed for line in stay]
-        await _until(due[0] - LEAD * random.random())
-        left = list(stay)
-        try:
-            async with Client(url, token=token) as client:
-                for line, at in zip(stay, due, strict=True):
-                    await _until(at)
-                    await _post(client, sending.room, line, sent)
-                    left.pop(0)
-        except (Closed, TimeoutError) as error:
-            sent.refused += (f"line {line.index}: {error!r}" for line in left)
+class Author:
+    """One person of the log: opens a connection for each stay, and posts each line until it is
+    acknowledged or given up."""
 
+    def __init__(self, sending: Sending, url: str, token: str, opening: asyncio.Semaphore) -> None:
+        """Take the connection's slot in `opening` only while it opens."""
+        self._sending = sending
+        self._url = url
+        self._token = token
+        self._opening = opening
 
-async def _post(client: Client, room: str, line: Line, sent: Sent) -> None:
-    args = {"room": room, "text": line.text, "client_message_id": f"line-{line.index}"}
-    deadline = time.monotonic() + PATIENCE
-    sent_at = time.monotonic()
-    tries = 0
-    while True:
-        tries += 1
+    async def speak(self, lines: list[Line], start: float, sent: Sent) -> None:
+        """Post the lines at their times."""
+        speed = self._sending.speed
+        for stay in stays(lines, speed):
+            due = [start + line.ms / 1000 / speed for line in stay]
+            await _until(due[0] - LEAD * random.random())
+            tasks = deque(Task(line, at) for line, at in zip(stay, due, strict=True))
+            losses = 0
+            while tasks:
+                left = len(tasks)
+                try:
+                    await self._visit(tasks, sent)
+                except (Closed, TimeoutError) as error:
+                    losses = losses + 1 if len(tasks) == left else 1
+                    sent.lost += 1
+                    if losses > MOST_LOSSES:
+                        sent.refused += (f"line {task.line.index}: {error!r}" for task in tasks)
+                        break
+                    await asyncio.sleep(LOSS_SECONDS + delay(losses, random.random))
+
+    async def _visit(self, tasks: deque[Task], sent: Sent) -> None:
+        """Work tasks off over one client; raises Closed where the server sends it away."""
+        client = Client(self._url, token=self._token)
         try:
-            ok = await client.call("comment.post", args)
-            break
-        except Refused as refused:
-            if refused.code not in AGAIN or time.monotonic() > deadline:
-                sent.refused.append(f"line {line.index}: {refused.code}: {refused.message}")
-                return
-            await asyncio.sleep((refused.retry_after or 200) / 1000)
-            if refused.code != "unavailable":
-                # It surely has not happened, so waiting for the limit is no latency.
-                sent_at = time.monotonic()
-    if ok.get("verdict", "allow") != "allow":
-        sent.refused.append(f"line {line.index}: {ok['verdict']}")
-        return
-    author = client.welcome["you"]["id"]
-    comment = Comment((ok["epoch"], ok["offset"]), ok["id"], author, line.text)
-    sent.posted.append(Posted(line.index, comment, sent_at, tries))
+            async with self._opening:
+                await client.open()
+            while tasks:
+                await _until(tasks[0].due)
+                await self._post(client, tasks[0], sent)
+                tasks.popleft()
+        finally:
+            await client.close()
+
+    async def _post(self, client: Client, task: Task, sent: Sent) -> None:
+        """Post until there is a definite answer, always as the same message."""
+        line = task.line
+        args = {"room": self._sending.room, "text": line.text}
+        args["client_message_id"] = f"line-{line.index}"
+        while True:
+            if task.sent_at is None:
+                task.sent_at = time.monotonic()
+            task.tries += 1
+            try:
+                ok = await client.call("comment.post", args)
+                break
+            except Refused as refused:
+                if refused.code not in AGAIN or time.monotonic() > task.due + PATIENCE:
+                    sent.refused.append(f"line {line.index}: {refused.code}: {refused.message}")
+                    return
+                await asyncio.sleep((refused.retry_after or 200) / 1000)
+                if refused.code != "unavailable":
+                    # It surely has not happened, so waiting for the limit is no latency.
+                    task.sent_at = None
+        if ok.get("verdict", "allow") != "allow":
+            sent.refused.append(f"line {line.index}: {ok['verdict']}")
+            return
+        author = client.welcome["you"]["id"]
+        comment = Comment((ok["epoch"], ok["offset"]), ok["id"], author, line.text)
+        sent.posted.append(Posted(line.index, comment, task.sent_at, task.tries))
 
 
 async def _until(moment: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from array import array
 from contextlib import AsyncExitStack
@@ -13,10 +14,11 @@ from loadtest.checks import Comment, Place, Posted, check_seen
 from loadtest.latency import Latencies
 from loadtest.report import joined
 from loadtest.swarm import Side
-from server.client import Client, Item, Missing, Position, Received
+from server.client import Client, Closed, Item, Missing, Position, Received, delay
 
-OPEN_AT_ONCE: Final = 20
-OPEN_SECONDS: Final = 120.0
+OPEN_AT_ONCE: Final = 8
+OPEN_SECONDS: Final = 30.0
+MOST_TRIES: Final = 5
 END_SECONDS: Final = 60.0
 """How long the last publication may take to arrive everywhere."""
 
@@ -89,20 +91,25 @@ def posted_in(item: Received) -> Comment | None:
 async def watch(side: Side, watching: Watching) -> None:
     """Open all viewers, say so, wait for what was posted, and answer with what was seen."""
     shared: dict[Comment, Comment] = {}
-    viewers = [
-        Viewer(f"viewer {n}", watching.urls[n % len(watching.urls)], watching.room, shared)
-        for n in range(watching.first, watching.first + watching.viewers)
-    ]
     async with AsyncExitStack() as stack:
         slots = asyncio.Semaphore(OPEN_AT_ONCE)
 
-        async def enter(viewer: Viewer) -> None:
+        async def enter(number: int) -> Viewer:
+            url = watching.urls[number % len(watching.urls)]
             async with slots:
-                await viewer.client.open(seconds=OPEN_SECONDS)
-                stack.push_async_callback(viewer.client.close)
-                await viewer.channel.subscribed()
+                for tries in range(MOST_TRIES):
+                    viewer = Viewer(f"viewer {number}", url, watching.room, shared)
+                    stack.push_async_callback(viewer.client.close)
+                    try:
+                        await viewer.client.open(seconds=OPEN_SECONDS)
+                        await viewer.channel.subscribed()
+                        return viewer
+                    except (Closed, TimeoutError):
+                        await asyncio.sleep(delay(tries, random.random))
+                raise RuntimeError(f"viewer {number} could not come in")
 
-        await asyncio.gather(*map(enter, viewers))
+        numbers = range(watching.first, watching.first + watching.viewers)
+        viewers = await asyncio.gather(*map(enter, numbers))
         side.send(len(viewers))
         finish: Finish = await side.receive()
         await _arrived(viewers, max(each.comment.place for each in finish.posted))

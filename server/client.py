@@ -35,6 +35,7 @@ __all__ = [
     "Received",
     "Refused",
     "Token",
+    "delay",
 ]
 
 log = Log(__name__)

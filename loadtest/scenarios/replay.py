@@ -156,6 +156,7 @@ def _tell(
         "lines": len(replay.lines),
         "acknowledged": len(sent.posted),
         "tried_again": sum(each.tries - 1 for each in sent.posted),
+        "connections_lost": sent.lost,
         "viewers": replay.viewers,
         "deliveries": sum(each.deliveries for each in seen),
         "reconnects": sum(each.reconnects for each in seen),

@@ -32,7 +32,11 @@ class FakeLive:
         """HTTP answers to the next handshakes."""
         self.errors: dict[str, list[dict[str, Any]]] = {}
         """Errors for the next commands of a name."""
-        self.close_at_connect = 0
+        self.closes: list[int] = []
+        """Close codes instead of answers to the next connects."""
+        self.mute_posts = 0
+        """How many of the next posts happen without an answer: the connection is lost."""
+        self.posts: dict[str, dict[str, Any]] = {}
         self.expires_in = 600_000
         self.max_frame = 8192
         self.most = 300
@@ -81,8 +85,8 @@ class FakeLive:
 
     async def answer(self, connection: ServerConnection, name: str, args: dict[str, Any]) -> Any:
         if name == "connect":
-            if self.close_at_connect:
-                await connection.close(self.close_at_connect)
+            if self.closes:
+                await connection.close(self.closes.pop(0))
             room = {"room": {"id": "1"}, "you": {}}
             self.connections.append(connection)
             return {
@@ -103,6 +107,16 @@ class FakeLive:
         if name in ("subscribe", "history"):
             await self.silent.wait()
             return self.since(args)
+        if name == "comment.post":
+            ok = self.posts.get(args["client_message_id"])
+            if ok is None:
+                self.top += 1
+                ok = {"id": f"id{self.top}", "epoch": self.epoch, "offset": self.top}
+                self.posts[args["client_message_id"]] = ok
+            if self.mute_posts:
+                self.mute_posts -= 1
+                connection.transport.abort()
+            return ok
         if name == "session.refresh":
             return {"resume": "refreshed", "expires_in": 600_000, "rank": 10}
         return {"echo": args}

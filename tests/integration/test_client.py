@@ -199,7 +199,7 @@ async def test_it_stays_away_where_it_is_told_to(
 
 
 async def test_a_refused_token_is_final(server: tuple[FakeLive, str], fake: FakeLive) -> None:
-    fake.close_at_connect = 4501
+    fake.closes = [4501]
 
     with pytest.raises(Closed) as caught:
         async with client(server, token="forged"):
