@@ -10,6 +10,7 @@ from uuid import UUID
 from rooms.access import Action, in_wire_words, require
 from rooms.cache import RoomCache
 from rooms.events import packed
+from rooms.limits import VoteLimit
 from rooms.questions import reads, rules
 from rooms.questions.reads import SQL
 from rooms.questions.rules import Question
@@ -19,23 +20,7 @@ from server.database import Queries, Transaction
 from server.errors import Refused
 from server.outbox import Durable, add, durable
 from server.publication import Flag, Publish
-from server.rate_limit import LocalBuckets
-from server.settings import Rate
 from server.stream_worker import Entry
-
-
-class VoteLimit:
-    """At most 20 votes in 10 s for each viewer of this process."""
-
-    def __init__(self, ctx: Context) -> None:
-        self._buckets = LocalBuckets(Rate(20, 10_000))
-        self._clock = ctx.clock
-
-    def take(self, viewer: Viewer) -> None:
-        """Count one; `rate_limited` when there were too many."""
-        wait = self._buckets.take(viewer.id or viewer.address, self._clock())
-        if wait:
-            raise Refused("rate_limited", "That was too fast; wait a little.", retry_after=wait)
 
 
 async def vote(

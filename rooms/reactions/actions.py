@@ -10,6 +10,7 @@ from moderation import screening
 from rooms import events
 from rooms.access import Action, in_wire_words, require
 from rooms.cache import RoomCache
+from rooms.limits import ReactionLimit
 from rooms.reactions import reads
 from rooms.reactions.rules import only_in_topics, read_hearts, read_kind
 from rooms.rules import Kind, Room, message_id, message_uuid, read_channel
@@ -18,25 +19,9 @@ from server.database import Transaction
 from server.errors import Refused
 from server.presence import Presence
 from server.publication import Publication, Publish
-from server.rate_limit import LocalBuckets
-from server.settings import Rate
 from server.stream_worker import Entry
 
 Find = Callable[[str, str], list[Publication]]
-
-
-class ReactionLimit:
-    """At most 20 reaction commands in 10 s for each viewer of this process."""
-
-    def __init__(self, ctx: Context) -> None:
-        self._buckets = LocalBuckets(Rate(20, 10_000))
-        self._clock = ctx.clock
-
-    def take(self, viewer: Viewer) -> None:
-        """Count one; `rate_limited` when there were too many."""
-        wait = self._buckets.take(viewer.id or viewer.address, self._clock())
-        if wait:
-            raise Refused("rate_limited", "That was too fast; wait a little.", retry_after=wait)
 
 
 async def add(ctx: Context, viewer: Viewer, args: Mapping[str, Any], find: Find) -> dict[str, Any]:
