@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,7 @@ from rooms.actions import announce
 from rooms.cache import RoomCache
 from rooms.comments import reads, rules
 from rooms.comments.rules import Message, Post
+from rooms.limits import EditLimit, TypingLimit
 from rooms.rules import Kind, Room, clean_text, message_id, message_uuid, new_message_id
 from server.context import Context, Viewer
 from server.errors import Refused
@@ -25,6 +28,8 @@ from server.publication import Publication, Publish, Published
 
 Find = Callable[[str, str], list[Publication]]
 """Gives the newest publications of a channel with a key, from this process's memory."""
+PATIENCE = 0.2
+"""Seconds that an answered post waits to find out whom it names."""
 SCAN = 1000
 """How many entries of the recovery window are looked through for a message not yet saved."""
 
@@ -70,6 +75,7 @@ async def edit(
     key = message_id(message_uuid(args.get("id")))
     text = clean_text(args.get("text"), limit=ctx.settings.max_text, lines=room.kind is Kind.TOPIC)
     require(viewer, Action.EDIT, room)
+    ctx.of(EditLimit).take(viewer)
     message = rules.check_change(await locate(ctx, room, key, find), viewer.id, ctx.clock())
     if message.state == "held":
         raise Refused("forbidden", "This message waits for a moderator; delete it to write anew.")
@@ -94,6 +100,7 @@ async def delete(
     room = await ctx.of(RoomCache).room(rules.room_of(args))
     key = message_id(message_uuid(args.get("id")))
     require(viewer, Action.DELETE, room)
+    ctx.of(EditLimit).take(viewer)
     message = rules.check_change(await locate(ctx, room, key, find), viewer.id, ctx.clock())
     if message.state == "held":
         async with durable(ctx) as d:
@@ -129,6 +136,7 @@ async def typing(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[
     """Say in a topic room that this viewer writes; it passes and is never stored."""
     room = await ctx.of(RoomCache).room(rules.room_of(args))
     require(viewer, Action.TYPE, room)
+    ctx.of(TypingLimit).take(viewer)
     standing = await screening.standing(ctx, viewer, room.id)
     if max(standing.muted_until, standing.banned_until) <= ctx.clock():
         await ctx.broker.pass_on(room.channel, events.packed(events.typing_started(viewer)))
@@ -276,14 +284,12 @@ async def _tell_mentioned(
 ) -> None:
     """Tell those whom a message answers or names; a sampled feed might leave it out."""
     people = {answered.author} if answered else set()
-    names = rules.mentions(text)
-    if names:
-        try:
-            keys = [name_key(name) for name in names]
-            people.update(await reads.members_named(ctx.db, keys))
-        except Refused:
-            # The message stands; only the sign beside it is missing.
-            pass
+    keys = [name_key(name) for name in rules.mentions(text)]
+    if keys:
+        # The message stands; at worst the sign beside it is missing.
+        with suppress(Refused, TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                people.update(await reads.members_named(ctx.db, keys))
     body = events.packed(events.mentioned(key, events.author_of(viewer), text))
     for person in people - {viewer.id}:
         await ctx.broker.notice(room.channel, person, body)

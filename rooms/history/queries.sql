@@ -112,6 +112,11 @@ WHERE m.author = $1 AND m.room_id = ANY($2::bigint[]) AND m.state = 'visible'
   AND ($3::timestamptz IS NULL OR m.at < $3)
 ORDER BY m.at DESC LIMIT $4;
 
+-- waiting --
+-- What one person wrote in a room and a moderator has not seen yet, the oldest first.
+SELECT id, author, text, state, is_question, at FROM messages
+WHERE room_id = $1 AND author = $2 AND state = 'held' ORDER BY at LIMIT 20;
+
 -- room_of_message --
 -- The room and place of a message known by its id alone, for permanent links.
 SELECT room_id FROM messages WHERE id = $1 AND "offset" IS NOT NULL;

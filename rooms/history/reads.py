@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from rooms.history.rules import PAGE, Asked, Page, PastMessage, Quoted, Reactions
+from rooms.access import can_read
+from rooms.history.rules import PAGE, Asked, Page, PastMessage, Quoted, Reactions, Waiting
 from rooms.rules import Position, message_id, message_uuid
+from server.context import Viewer
 from server.database import Queries, statements
 
 if TYPE_CHECKING:
@@ -55,6 +57,18 @@ async def by_author(
     return [past_message(row) for row in rows]
 
 
+async def waiting(db: Queries, room: int, viewer: Viewer) -> list[Waiting]:
+    """List what this viewer wrote in a room that waits for review; for its author's eyes only."""
+    if viewer.id is None:
+        return []
+    rows = await db.all(sql.waiting, room, viewer.id)
+    return [
+        Waiting(message_id(row["id"]), row["text"], row["is_question"], _ms(row["at"]))
+        for row in rows
+        if can_read(viewer, row["state"], row["author"])
+    ]
+
+
 async def room_of_message(db: Queries, uuid: UUID) -> str | None:
     """Find the room of a message that is known by its id alone."""
     row = await db.one(sql.room_of_message, uuid)
@@ -72,7 +86,7 @@ def past_message(row: Record) -> PastMessage:
         id=message_id(row["id"]),
         room_id=str(row["room_id"]),
         position=Position(row["epoch"], row["offset"]),
-        at=round(row["at"].timestamp() * 1000),
+        at=_ms(row["at"]),
         author=row["author"],
         author_name=row["author_name"],
         author_rank=row["author_rank"],
@@ -84,6 +98,10 @@ def past_message(row: Record) -> PastMessage:
         edited=row["edited_at"] is not None,
         question=Asked(votes=0, answered=False) if row["is_question"] else None,
     )
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 async def _completed(

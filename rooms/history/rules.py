@@ -104,6 +104,16 @@ class PastMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that waits for a moderator: it has no place yet; `at` in ms."""
+
+    id: str
+    text: str
+    question: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some messages, oldest first."""
 

@@ -317,6 +317,10 @@ async def test_a_held_message_has_a_row_and_no_place(tea: World) -> None:
     assert (saved["author"], saved["text"]) == (ken.id, "a secret thing")
     assert await tea.window(room) == []
     assert (await history.page(tea.db, int(room.id))).messages == []
+    waiting = await history.waiting(tea.db, int(room.id), ken)
+    assert [(w.id, w.text) for w in waiting] == [(reply["id"], "a secret thing")]
+    assert await history.waiting(tea.db, int(room.id), tea.guest("Other")) == []
+    assert await history.waiting(tea.db, int(room.id), Viewer()) == []
 
 
 async def test_a_repetition_of_a_held_message_makes_no_second_one(tea: World) -> None:
@@ -471,3 +475,34 @@ async def test_a_pin_is_taken_off_once_and_by_the_team_only(tea: World) -> None:
     events = [msgpack.unpackb(p.body)["event"] for p in await tea.window(room)]
     assert events == ["comment.posted", "comment.pinned", "comment.unpinned"]
     assert (await refused(comments.pin(tea.ctx, ren, {**key, "id": "A" * 22}))).code == "not_found"
+
+
+async def test_edits_and_deletions_faster_than_people_are_refused(tea: World) -> None:
+    aoi = await tea.member("Aoi")
+    room = await tea.room()
+    posted = await comments.post(tea.ctx, aoi, said("hello"))
+    args = {"room": room.id, "id": posted["id"], "text": "hello"}
+    for _ in range(10):
+        await comments.edit(tea.ctx, aoi, args)
+
+    for action in (comments.edit, comments.delete):
+        told = await refused(action(tea.ctx, aoi, args))
+        assert (told.code, (told.retry_after or 0) > 0) == ("rate_limited", True)
+
+    tea.clock.advance(10_000)
+    await comments.delete(tea.ctx, aoi, args)
+
+
+async def test_a_database_that_does_not_answer_delays_no_post_that_names_somebody(
+    settings: Settings,
+) -> None:
+    async with world(settings) as w:
+        aoi = await w.member("Aoi")
+        room = await w.room()
+        await comments.post(w.ctx, aoi, said("warm the caches"))
+        await w.db.close()
+
+        reply = await comments.post(w.ctx, aoi, said("@Ken are you there?", "c2"))
+
+    assert (reply["verdict"], reply["offset"]) == ("allow", 2)
+    assert room.id == "1"
