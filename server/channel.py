@@ -27,6 +27,8 @@ MAX_PASSING: Final = 100
 """Passing events of one flush; the oldest of more are dropped."""
 MAX_HELD: Final = 5000
 """Publications that wait for a window to be read."""
+# Operators of enum flags take a microsecond each.
+_KEEP, _GAP = int(Flag.KEEP), int(Flag.GAP)
 
 
 class Channel:
@@ -232,7 +234,7 @@ class Channel:
             return False
         self._stats.publications += 1
         item = self._item(publication)
-        if publication.flags & Flag.GAP:
+        if int(publication.flags) & _GAP:
             self.flush(all=True)
             self.seen = self.flushed = offset
             self._tell_gap()
@@ -268,5 +270,5 @@ class Channel:
             hot_list.held_since = None
 
     def _item(self, publication: Publication) -> Item:
-        keep = bool(publication.flags & Flag.KEEP)
+        keep = bool(int(publication.flags) & _KEEP)
         return Item(publication, chosen=self._sampler.choose(publication.at, keep=keep))

@@ -85,25 +85,33 @@ class Joining:
         return await self.channels.read_window(channel)
 
     def _recover(self, stands: int, limit: int) -> Recovery:
-        channel, window = self.channel, self.window
-        entries = [item.publication for item in channel.tail if item.offset <= stands]
-        top = stands
-        if window is not None and window.epoch == channel.epoch:
-            before = entries[0].offset if entries else stands + 1
-            entries = [e for e in window.entries if e.offset < before] + entries
-            if self.position is not None and stands < self.position[1] <= window.top:
-                top = self.position[1]
+        epoch, lost = self.channel.epoch, False
         if self.position is not None:
-            found = recover(Window(channel.epoch, top, entries), *self.position, limit)
+            known = self.window.top if self.window and self.window.epoch == epoch else 0
+            ahead = stands < self.position[1] <= known
+            top = self.position[1] if ahead else stands
+            entries = self._entries(stands, self.position[1])
+            found = recover(Window(epoch, top, entries), *self.position, limit)
             if found.recovered and not found.lost:
                 return found
-        newest = recent(Window(channel.epoch, stands, entries[-NEWEST:]), min(NEWEST, limit))
-        # Without what a restart of Redis lost it would be a part, and that is never given.
-        lost = self.position is not None and found.recovered
-        return replace(newest, lost=lost)
+            # Without what a restart of Redis lost it would be a part, and that is never given.
+            lost = found.recovered
+        newest = Window(epoch, stands, self._entries(stands)[-NEWEST:])
+        return replace(recent(newest, min(NEWEST, limit)), lost=lost)
+
+    def _entries(self, stands: int, after: int = -1) -> list[Publication]:
+        """Give what memory and the window hold above an offset, up to where the list stands."""
+        tail, window = self.channel.tail, self.window
+        items = tail.after(after) if after >= tail.floor else list(tail)
+        entries = [item.publication for item in items if item.offset <= stands]
+        if window is not None and window.epoch == self.channel.epoch and after < tail.floor:
+            before = entries[0].offset if entries else stands + 1
+            entries = [entry for entry in window.entries if entry.offset < before] + entries
+        return entries
 
     def _reply(self, recovery: Recovery) -> dict[str, Any]:
-        made = {item.offset: item for item in self.channel.tail}
+        first = recovery.places[0][0] if recovery.places else recovery.offset
+        made = {item.offset: item for item in self.channel.tail.after(first - 1)}
         items = [_item(made.get(place[0]), place) for place in recovery.places]
         reply: dict[str, Any] = {
             "epoch": recovery.epoch,
