@@ -33,6 +33,8 @@ GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InvalidCatalogNameError,
+    # A connection that the server ended while it was idle.
+    asyncpg.InternalClientError,
 )
 """What means that the database is away or too slow, rather than that a statement is wrong."""
 
