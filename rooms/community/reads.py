@@ -8,6 +8,7 @@ from typing import Any
 from rooms.community.rules import Community, from_stored
 from server.context import Context
 from server.database import Queries, statements
+from server.errors import Refused
 
 SQL = statements(__package__)
 
@@ -34,7 +35,12 @@ class CommunityCache:
             return self._known
         async with self._lock:
             if self._known is None or self._ctx.clock() - self._loaded_at >= self.MOST_AGE_MS:
-                self._known = await load(self._ctx.db)
+                try:
+                    self._known = await load(self._ctx.db)
+                except Refused:
+                    # While Postgres is away the community looks as it did before.
+                    if self._known is None:
+                        raise
                 self._loaded_at = self._ctx.clock()
             return self._known
 
