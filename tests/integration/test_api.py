@@ -255,3 +255,50 @@ async def test_readiness_names_each_dependency(site: Site) -> None:
     response = await site.http.get("/readyz")
 
     assert response.json() == {"ready": True, "database": "ok", "redis": "ok", "live": "ok"}
+
+
+async def test_a_body_that_hides_its_length_is_bounded_too(site: Site) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 8192
+
+    response = await site.http.post("/v1/guest", content=endless())
+
+    assert error(response) == (413, "too_large")
+
+
+async def test_a_page_gives_a_browser_what_its_forms_need(site: Site) -> None:
+    page = await site.http.get("/sign-in")
+    token = page.text.split('name="csrf" content="')[1].split('"')[0]
+    form = {"csrf": token, "lang": "ja", "back": "/"}
+
+    taken = await site.http.post("/preferences", data=form)
+
+    assert "hiroba-seed" in page.headers["set-cookie"]
+    assert token == csrf_token(site.http.cookies["hiroba-seed"])
+    assert taken.status_code == 303
+    assert "set-cookie" not in (await site.http.get("/static/none")).headers
+
+
+async def test_readers_are_told_when_the_database_is_away(settings: Settings) -> None:
+    async with running(settings) as site:
+        await site.world.room("tea")
+        await site.world.db.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+        response = await site.http.get("/v1/rooms")
+        again = await site.http.get("/v1/rooms")
+
+    assert {response.status_code, again.status_code} <= {200, 503}
+    assert again.status_code == 200
+
+
+async def test_a_form_above_the_bound_is_told_as_a_page(site: Site) -> None:
+    form = {"csrf": site.form_token(), "name": "x" * 70_000}
+
+    response = await site.http.post("/sign-in", data=form)
+
+    assert response.status_code == 413
+    assert response.headers["content-type"].startswith("text/html")
