@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from server.gate import Gate, Session
 from server.handshake import (
     Refusal,
     Upgrade,
@@ -43,43 +44,6 @@ LINGER_SECONDS = 2.0
 """How long a refused peer may go on sending, so that no reset overtakes what it was told."""
 DRAINING = 4001
 INTERNAL_ERROR = 1011
-
-
-class Session(Protocol):
-    """Who is behind an open connection; all calls come from the event loop and must not block."""
-
-    def on_frame(self, data: bytes, is_text: bool) -> None:
-        """Take one whole message; text is UTF-8."""
-
-    def on_pong(self) -> None:
-        """Learn that the peer answered a ping."""
-
-    def on_paused(self) -> None:
-        """Leave every hot list: the peer reads slower than it is written to."""
-
-    def on_resumed(self) -> None:
-        """Learn that all that was written has left for the peer."""
-
-    def on_closed(self, code: int) -> None:
-        """Leave every list, once; the descriptor begins to close only after this."""
-
-
-class Gate(Protocol):
-    """What decides about connections; the lifespan puts it into its state as "gateway"."""
-
-    @property
-    def path(self) -> str:
-        """The one path that speaks WebSocket."""
-
-    @property
-    def max_frame(self) -> int:
-        """The most bytes that a message of a client may have."""
-
-    def admit(self, request: Upgrade) -> Refusal | None:
-        """Refuse for the connection cap, the address or the origin; without I/O."""
-
-    def accept(self, socket: WebSocketProtocol, request: Upgrade) -> Session:
-        """Make the session of a connection whose handshake was just answered."""
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -297,7 +261,12 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         self._transport.write(refusal.encode())
-        self._linger()
+        if refusal.status in (429, 503):
+            # These come in floods, which must not hold descriptors.
+            self._abort_after(LINGER_SECONDS)
+            self._transport.close()
+        else:
+            self._linger()
 
     def _linger(self) -> None:
         """End our side and throw away what comes until the peer ends its own."""

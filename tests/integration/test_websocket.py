@@ -122,7 +122,9 @@ async def test_the_gate_refuses_before_the_handshake_is_looked_at(server_: Runni
         await raw.send(request(protocol="chat"))
         status, headers, _ = await raw.response()
 
-    assert (status, headers["retry-after"]) == (503, "3")
+        assert (status, headers["retry-after"]) == (503, "3")
+        assert await raw.rest() == b""
+        await eventually(lambda: server_.connections == 0)
 
 
 async def test_the_gate_is_not_asked_about_other_addresses(server_: Running) -> None:
