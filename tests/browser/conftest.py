@@ -150,7 +150,13 @@ def live_room(*, show: Broadcast | None = None, room: dict[str, Any] | None = No
         question("q" * 22, "Is it for dry skin?", 3),
         question("r" * 22, "When?", 1, "Now."),
     ]
-    shown = {"comments": History(said), "questions": questions, "viewers": 12480, **more}
+    shown = {
+        "comments": History(said),
+        "place": said[-1].position,
+        "questions": questions,
+        "viewers": 12480,
+        **more,
+    }
     return LiveRoom(Room(**values), **shown)
 
 

@@ -16,7 +16,7 @@ from rooms.broadcasts.rules import Video, frame_origin
 from rooms.events import broadcast_info
 from rooms.history.rules import Page
 from rooms.questions.rules import Question
-from rooms.rules import Broadcast, Room, State
+from rooms.rules import Broadcast, Position, Room, State
 from server.context import Viewer
 from web.pages.rendering import community_of, render, viewer_of
 
@@ -27,6 +27,8 @@ class LiveRoom:
 
     room: Room
     comments: Page = field(default_factory=Page)
+    place: Position | None = None
+    """Up to where the comments are known; the socket goes on from there."""
     questions: Sequence[Question] = ()
     """Open ones by votes, then those answered."""
     voted: Collection[str] = ()
@@ -35,6 +37,12 @@ class LiveRoom:
     hearts: int = 0
     sanction: Mapping[str, Any] | None = None
     """What keeps the reader from writing: `{"until": ms | None, "reason": …}`."""
+    said: str = ""
+    """Why the comment that was just sent was refused."""
+    draft: str = ""
+    """The words of that comment."""
+    held: bool = False
+    """Whether the comment that was just sent waits for review."""
 
 
 def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
@@ -53,6 +61,9 @@ def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
         open_questions=sum(1 for question in live.questions if question.answer is None),
         shown=next((question for question in live.questions if question.shown), None),
         viewers=live.viewers,
+        said=live.said,
+        draft=live.draft,
+        held=live.held,
         hearts=live.hearts,
         embed=playing(show.video_url) if show and embedded else "",
         page_data=block(_page_data(request, live)),
@@ -113,14 +124,6 @@ def room_data(room: Room) -> dict[str, Any]:
     }
 
 
-def position(page: Page) -> dict[str, int]:
-    """Give the place up to which a page knows its room; empty when it knows nothing."""
-    if not page.messages or page.newer:
-        return {}
-    last = page.messages[-1].position
-    return {"epoch": last.epoch, "offset": last.offset}
-
-
 def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
     names = {getattr(route, "name", "") for route in request.app.routes}
     show = live.room.broadcast
@@ -130,7 +133,7 @@ def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
         "you": person(viewer_of(request)),
         "guests": community_of(request).guests,
         "sanction": live.sanction,
-        "position": position(live.comments),
+        "position": {"epoch": live.place.epoch, "offset": live.place.offset} if live.place else {},
         "sign_in": f"/sign-in?back={request.url.path}" if "sign_in" in names else "",
     }
 

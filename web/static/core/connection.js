@@ -180,10 +180,12 @@ export class Connection {
     }
   }
 
-  /** @param {{resume: string, expires_in: number}} session */
+  /** @param {{resume: string | null, expires_in: number}} session */
   #keep({ resume, expires_in }) {
     this.#resume = resume;
     clearTimeout(this.#refresh);
+    // Who only reads has no session that could run out.
+    if (!resume) return;
     this.#refresh = setTimeout(() => this.command('session.refresh').then((next) => this.#keep(next), () => {}), expires_in / 2);
   }
 

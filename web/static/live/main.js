@@ -15,6 +15,9 @@ const words = wordsOf(document), { t } = words;
 const room = page.room.id, channel = `room:${room}`;
 const csrf = document.querySelector('meta[name=csrf]')?.getAttribute('content') ?? '';
 
+// Pages of the past are for browsers without scripts; here the list itself goes back.
+if (location.search.includes('before=')) location.replace(location.pathname);
+
 customElements.define('live-stage', Stage);
 customElements.define('comment-list', CommentList);
 customElements.define('question-list', QuestionList);
@@ -226,6 +229,7 @@ naming.addEventListener('submit', async (event) => {
   field.setAttribute('aria-invalid', String(!answer?.ok));
   if (!answer?.ok) { const slot = wrong.querySelector('span'); if (slot) slot.textContent = nameProblem(reply?.error); return field.focus(); }
   me = { ...reply.you, role: 'guest' };
+  composer.setRules({ rank: 10 });
   naming.close();
   connection.restart();
   composer.field.focus();

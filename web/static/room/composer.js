@@ -46,6 +46,7 @@ export class Composer extends HTMLElement {
       if (picked) this.#insert(picked);
     });
     this.field.value = this.field.value || this.#draft();
+    this.#said = this.piece('status')?.textContent?.trim() ?? '';
     this.#show();
   }
 
