@@ -201,6 +201,8 @@ class Gateway:
 
     def on_control(self, body: dict[str, Any]) -> None:
         """Take what another process tells all; the product learns it too."""
+        # First, so that what is asked again below is not answered from before.
+        self._do(lambda: self.product.on_control(self.ctx, body))
         kind, publisher = body.get("type"), body.get("publisher")
         if kind == "revoke" and isinstance(publisher, str):
             self._revoke(publisher, int(body.get("version", 0)))
@@ -210,7 +212,6 @@ class Gateway:
             self._do(lambda: self._recheck(str(body.get("channel"))))
         elif kind == "secrets":
             self._do(self._reload_keys)
-        self._do(lambda: self.product.on_control(self.ctx, body))
 
     def _revoke(self, publisher: str, version: int) -> None:
         if version > 0:
@@ -236,7 +237,10 @@ class Gateway:
                     await self.product.open_channel(self.ctx, reader.viewer, channel)
                 except Refused as refused:
                     if refused.code in ("not_found", "forbidden"):
-                        reader.end(CloseCode.FORBIDDEN, channel)
+                        # Whoever reads other channels comes back, and is refused this one only.
+                        alone = len(reader.seats) == 1
+                        code = CloseCode.FORBIDDEN if alone else CloseCode.POSITION_LOST
+                        reader.end(code, channel)
 
     def _of_publisher(self, publisher: str) -> list[Connection]:
         readers = self.hub.of_publisher(publisher)

@@ -207,13 +207,30 @@ async def test_a_lifted_denial_lets_somebody_in_again(town: Town) -> None:
 
 async def test_who_may_no_longer_read_a_channel_has_to_go(town: Town) -> None:
     reader = await connected(town, None, ROOM)
+    of_both = await connected(town, None, ROOM, "room:43")
     other = await connected(town, None, "room:43")
     town.product.closed_channels.add(ROOM)
 
     await town.broker.control({"type": "recheck", "channel": ROOM})
     await settle()
 
-    assert [reader.closed, other.closed] == [4507, None]
+    assert [reader.closed, of_both.closed, other.closed] == [4507, 4003, None]
+
+
+async def test_a_recheck_sees_what_was_told_with_it(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = await connected(town, None, ROOM)
+
+    async def forget(ctx: object, body: dict[str, object]) -> None:
+        await asyncio.sleep(0)
+        town.product.closed_channels.add(ROOM)
+
+    monkeypatch.setattr(town.product, "on_control", forget)
+    await town.broker.control({"type": "recheck", "channel": ROOM})
+    await settle()
+
+    assert reader.closed == 4507
 
 
 async def test_everything_that_is_told_reaches_the_product(town: Town) -> None:
