@@ -147,14 +147,18 @@ async def locate(ctx: Context, room: Room, key: str, find: Find) -> Message | No
     """Find a message: in this process's memory, else in Postgres, else in the recovery window."""
     near = find(room.channel, key)
     found = rules.from_tail(key, near)
-    if found is not None:
+    if found is None:
+        found = await reads.message(ctx.db, int(room.id), message_uuid(key))
+    if found is None:
+        # What was said a moment ago may still be on its way to the database.
+        window = (await ctx.broker.newest(room.channel, SCAN)).entries
+        found = rules.from_tail(key, [entry for entry in window if entry.key == key])
+        near = window if found else []
+    if found is None or found.state != "visible":
         return found
-    saved = await reads.message(ctx.db, int(room.id), message_uuid(key))
-    if saved is not None:
-        return replace(saved, state="hidden") if rules.hidden_since(near) else saved
-    # What was said a moment ago may still be on its way to the database.
-    window = await ctx.broker.newest(room.channel, SCAN)
-    return rules.from_tail(key, [entry for entry in window.entries if entry.key == key])
+    signs = [e for e in near if e.key in (key, found.author)] + find(room.channel, found.author)
+    hidden = rules.hidden_since(sorted(signs, key=lambda e: (e.epoch, e.offset)), found.shown)
+    return replace(found, state="hidden") if hidden else found
 
 
 async def _set_pin(ctx: Context, viewer: Viewer, room: Room, message: Message | None) -> None:

@@ -1,6 +1,11 @@
 -- message --
 -- What has to be known of a message before it is changed or answered.
-SELECT author, author_name, author_rank, text, at, state FROM messages WHERE room_id = $1 AND id = $2;
+SELECT author, author_name, author_rank, text, at, state, place.epoch, place."offset"
+FROM messages CROSS JOIN LATERAL (
+    SELECT * FROM (VALUES (epoch, "offset"), (changed_epoch, changed_offset)) AS v (epoch, "offset")
+    WHERE v.epoch IS NOT NULL ORDER BY v.epoch DESC, v."offset" DESC LIMIT 1
+) place
+WHERE room_id = $1 AND id = $2;
 
 -- hold_guest --
 -- The row of a guest whose first message is held.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from rooms.comments.rules import Message
-from rooms.rules import message_id
+from rooms.rules import Position, message_id
 from server.database import Queries, statements
 
 sql = statements(__package__)
@@ -24,6 +24,7 @@ async def message(db: Queries, room: int, uuid: UUID) -> Message | None:
         at=round(row["at"].timestamp() * 1000),
         state=row["state"],
         rank=row["author_rank"],
+        shown=Position(row["epoch"] or 0, row["offset"] or 0),
     )
 
 

@@ -12,7 +12,17 @@ import msgpack
 
 from moderation.rules import Rank
 from rooms import events
-from rooms.rules import EDIT_MS, Kind, Pin, Room, clean_text, client_message_id, flag, message_uuid
+from rooms.rules import (
+    EDIT_MS,
+    Kind,
+    Pin,
+    Position,
+    Room,
+    clean_text,
+    client_message_id,
+    flag,
+    message_uuid,
+)
 from server.context import Viewer
 from server.errors import Refused
 from server.publication import Flag, Publication, Publish
@@ -49,6 +59,8 @@ class Message:
     at: int
     state: str
     rank: int = Rank.MEMBER
+    shown: Position = Position(0, 0)
+    """Where it was posted, or last restored: only what hides it after that counts."""
 
 
 def read_post(args: Mapping[str, Any], *, limit: int, lines: bool) -> Post:
@@ -83,7 +95,8 @@ def from_tail(message: str, entries: Sequence[Publication]) -> Message | None:
                 author, at = body["author"], found.at if found else entry.at
                 rank = Rank[str(author["role"]).upper()]
                 who = (author["id"], author["name"])
-                found = Message(message, *who, body["text"], at, "visible", rank)
+                place = Position(entry.epoch, entry.offset)
+                found = Message(message, *who, body["text"], at, "visible", rank, place)
             case "comment.edited" if found:
                 found = replace(found, text=body["text"])
             case "comment.deleted" if found:
@@ -93,9 +106,13 @@ def from_tail(message: str, entries: Sequence[Publication]) -> Message | None:
     return found
 
 
-def hidden_since(entries: Sequence[Publication]) -> bool:
-    """Tell whether the last word of these publications about a message is that it is hidden."""
-    signs = [e.flags for e in entries if e.flags & (Flag.HIDE | Flag.SHOW)]
+def hidden_since(entries: Sequence[Publication], shown: Position) -> bool:
+    """Tell whether the last sign after a place is one that hides.
+
+    The publications are about a message, or about its author: a purge names the person.
+    """
+    marks = Flag.HIDE | Flag.SHOW
+    signs = [e.flags for e in entries if e.flags & marks and Position(e.epoch, e.offset) > shown]
     return bool(signs) and bool(signs[-1] & Flag.HIDE)
 
 

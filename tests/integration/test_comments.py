@@ -293,6 +293,27 @@ async def test_an_edit_of_what_a_moderator_has_hidden_is_refused(tea: World) -> 
     assert (await refused(comments.edit(tea.ctx, aoi, args))).code == "not_found"
 
 
+@pytest.mark.parametrize("saved_before", [True, False])
+@pytest.mark.parametrize("with_tail", [True, False])
+async def test_a_purged_author_cannot_say_it_again_by_an_edit(
+    tea: World, saved_before: bool, with_tail: bool
+) -> None:
+    """The purge may still be on its way to the database: only the tail knows of it."""
+    aoi, ren = await tea.member("Aoi"), await tea.member("Ren", Rank.MODERATOR)
+    room = await tea.room()
+    posted = await comments.post(tea.ctx, aoi, said("spam"))
+    if saved_before:
+        await tea.save()
+        await tea.close()
+    await hiding.purge(tea.ctx, ren, aoi.id or "", room=room.id)
+    find = await tea.find(room) if with_tail or saved_before else comments.nothing_near
+
+    args = {"room": room.id, "id": posted["id"], "text": "spam again"}
+
+    assert (await refused(comments.edit(tea.ctx, aoi, args, find))).code == "not_found"
+    assert len(await tea.window(room)) == 2
+
+
 async def test_a_rejected_text_is_told_and_never_published(tea: World) -> None:
     await listed(tea)
     aoi = await tea.member("Aoi")

@@ -9,7 +9,7 @@ from moderation.rules import Rank
 from rooms import events
 from rooms.comments import rules
 from rooms.comments.rules import Message
-from rooms.rules import EDIT_MS, Kind, Room
+from rooms.rules import EDIT_MS, Kind, Position, Room
 from server.context import Viewer
 from server.errors import Refused
 from server.publication import Flag, Publication
@@ -79,7 +79,9 @@ def test_a_repetition_has_the_same_digest_and_another_text_another() -> None:
 def test_the_tail_tells_what_a_message_reads_now() -> None:
     message = rules.from_tail(KEY, [POSTED, EDITED])
 
-    assert message == Message(KEY, "m5", "Aoi", "hello!", 1000, "visible")
+    assert message is not None
+    assert (message.author, message.text, message.at) == ("m5", "hello!", 1000)
+    assert (message.state, message.shown) == ("visible", Position(1, 1))
 
 
 @pytest.mark.parametrize(
@@ -102,10 +104,14 @@ def test_the_tail_tells_whether_a_message_still_stands(
 
 
 def test_a_tail_without_the_posting_knows_only_that_it_is_hidden() -> None:
+    start = Position(1, 1)
+
     assert rules.from_tail(KEY, [EDITED, HIDDEN]) is None
-    assert rules.hidden_since([EDITED, HIDDEN])
-    assert not rules.hidden_since([HIDDEN, RESTORED])
-    assert not rules.hidden_since([EDITED])
+    assert rules.hidden_since([EDITED, HIDDEN], start)
+    assert not rules.hidden_since([HIDDEN, RESTORED], start)
+    assert not rules.hidden_since([EDITED], start)
+    assert not rules.hidden_since([HIDDEN], Position(1, 4))
+    assert rules.hidden_since([HIDDEN], Position(0, 4))
 
 
 def test_the_author_may_change_a_message_for_5_minutes() -> None:
