@@ -142,8 +142,12 @@ class Author:
         """Work tasks off over one client; raises Closed where the server sends it away."""
         client = Client(self._url, token=self._token)
         try:
-            async with self._opening:
-                await client.open()
+            try:
+                async with self._opening:
+                    await client.open()
+            except (Closed, TimeoutError):
+                tasks[0].tries += 1
+                raise
             while tasks:
                 await _until(tasks[0].due)
                 await self._post(client, tasks[0], sent)
