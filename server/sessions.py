@@ -20,9 +20,9 @@ TICKET: Final = "t."
 KEPT_SECONDS: Final = 86_400
 """How long a session's key outlives its last renewal; resume tokens live ten minutes."""
 
-CONNECT, DISCONNECT, REVOKE = (
+CONNECT, DISCONNECT, REVOKE, DENY = (
     (files("server") / f"lua/{name}.lua").read_text()
-    for name in ("connect", "disconnect", "revoke")
+    for name in ("connect", "disconnect", "revoke", "deny")
 )
 
 
@@ -91,8 +91,7 @@ class Sessions:
 
     async def deny(self, publisher: str, until: int) -> None:
         """Refuse connections of a publisher until a time in ms; 0 lifts it."""
-        await self._store.call("HSET", _key(publisher), "denied", until)
-        await self._store.call("EXPIRE", _key(publisher), KEPT_SECONDS)
+        await self._store.run(DENY, [_key(publisher)], [until, KEPT_SECONDS])
 
 
 def _key(publisher: str) -> str:

@@ -33,5 +33,8 @@ if denied > now then return {'denied', denied} end
 if others >= tonumber(ARGV[3]) then return {'limit'} end
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
 redis.call('HSET', KEYS[1], mine, ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
+-- Never shorter than it is: a denial may have to last longer.
+if redis.call('EXPIRE', KEYS[1], ARGV[5], 'NX') == 0 then
+  redis.call('EXPIRE', KEYS[1], ARGV[5], 'GT')
+end
 return {'ok'}

@@ -4,5 +4,7 @@ local version = tonumber(redis.call('HGET', KEYS[1], 'version') or 0)
 if tonumber(ARGV[1]) > version then
   redis.call('HSET', KEYS[1], 'version', ARGV[1])
 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+if redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX') == 0 then
+  redis.call('EXPIRE', KEYS[1], ARGV[2], 'GT')
+end
 return 0

@@ -119,6 +119,20 @@ async def test_somebody_denied_cannot_connect_until_it_is_lifted(broker: Broker)
     assert denied == CloseCode.DENIED
 
 
+async def test_a_denial_outlives_what_else_is_known_of_a_publisher(broker: Broker) -> None:
+    sessions = Sessions(broker)
+    week = 7 * 86_400
+    await sessions.open("m42", "s1", "g1:1", version=3, most=10)
+
+    await sessions.deny("m42", broker.redis_time + week * 1000)
+    await sessions.revoke("m42", 3)
+
+    assert await broker.call("TTL", "session:m42") > week - 60
+    assert await close_code(sessions, "s2") == CloseCode.DENIED
+    await sessions.deny("m42", 253_402_300_799_000)
+    assert await broker.call("TTL", "session:m42") > 50 * week
+
+
 async def test_tries_are_counted_over_all_processes(redis: Redis) -> None:
     one, other = RedisLimit(redis), RedisLimit(redis)
     rate = Rate(2, 60_000)
