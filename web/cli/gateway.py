@@ -17,12 +17,11 @@ import uvloop
 from server import log as logs
 from server.files_limit import raise_files_limit
 from server.http_protocol import HttpProtocol
-from server.metrics import render
 from server.settings import Settings
 from server.websocket import WebSocketProtocol
 from web.app import create_app
 from web.cli import listeners
-from web.cli.process import stopping
+from web.cli.process import serves, stopping
 
 GRACE = 5
 """Seconds that open requests get after the drain."""
@@ -76,9 +75,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
         serving = asyncio.create_task(server.serve([listener]))
         if await _first(serving, server.serves.wait()):
             log.info("gateway.started")
-            if pipe is not None:
-                pipe.answer("metrics", render)
-                pipe.say("ready")
+            await serves(settings, pipe)
             if await _first(serving, stop.wait()):
                 await _drain(server, settings.drain_seconds)
                 server.should_exit = True

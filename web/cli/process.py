@@ -8,7 +8,9 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from server import metrics
 from server.control_pipe import ControlPipe
+from server.settings import Settings
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -31,6 +33,19 @@ async def stopping() -> AsyncIterator[tuple[asyncio.Event, ControlPipe | None]]:
             pipe.close()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+async def serves(settings: Settings, pipe: ControlPipe | None) -> None:
+    """Tell the supervisor that we serve; without one serve our metrics where it is wished."""
+    if pipe is not None:
+        pipe.answer("metrics", metrics.render)
+        pipe.say("ready")
+    elif settings.metrics_port:
+        await metrics.serve(_own_metrics, settings.metrics_port)
+
+
+async def _own_metrics() -> str:
+    return metrics.render()
 
 
 async def _watch(pipe: ControlPipe, stop: asyncio.Event) -> None:

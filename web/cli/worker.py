@@ -6,17 +6,15 @@ import asyncio
 import random
 
 import uvloop
-from prometheus_client import REGISTRY
 
 from rooms.worker import CHORES, CONSUMERS, HANDLERS, Chore
 from server.context import Context
 from server.errors import Refused
 from server.log import Log
-from server.metrics import render
 from server.outbox import Sweeper
 from server.settings import Settings
 from server.stream_worker import StreamWorker
-from web.cli.process import stopping
+from web.cli.process import serves, stopping
 from web.resources import opened
 
 log = Log(__name__)
@@ -45,9 +43,7 @@ async def _work(settings: Settings) -> int:
         ]
         stopped = asyncio.create_task(stop.wait())
         log.info("worker.started", name=worker.name)
-        if pipe is not None:
-            pipe.answer("metrics", lambda: render(REGISTRY))
-            pipe.say("ready")
+        await serves(settings, pipe)
         await asyncio.wait({working, stopped, *beside}, return_when=asyncio.FIRST_COMPLETED)
         worker.stop()
         for task in (stopped, *beside):
