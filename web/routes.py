@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from server.errors import Refused
@@ -14,6 +14,7 @@ from web.errors import as_json
 from web.pages import (
     account,
     demo,
+    home,
     media,
     preferences,
     profile,
@@ -33,19 +34,14 @@ async def live(request: Request) -> Response:
     return response
 
 
-async def home(request: Request) -> Response:
-    """Lead to what can be read by everybody."""
-    return RedirectResponse(request.url_for("questions").path)
-
-
 routes: list[BaseRoute] = [
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
     Route(Gateway.path, live, name="live_socket"),
-    Route("/", home, name="home"),
     *static_files.routes,
     *media.routes,
     *api.routes,
+    *home.routes,
     *account.routes,
     *demo.routes,
     *profile.routes,

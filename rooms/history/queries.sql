@@ -120,3 +120,12 @@ WHERE room_id = $1 AND author = $2 AND state = 'held' ORDER BY at LIMIT 20;
 -- room_of_message --
 -- The room and place of a message known by its id alone, for permanent links.
 SELECT room_id FROM messages WHERE id = $1 AND "offset" IS NOT NULL;
+
+-- latest --
+-- The newest visible message of each of these rooms.
+SELECT m.* FROM unnest($1::bigint[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM messages_shown s
+    WHERE s.room_id = wanted.id AND s.state = 'visible'
+    ORDER BY s.epoch DESC, s."offset" DESC LIMIT 1
+) m;

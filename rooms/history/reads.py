@@ -48,6 +48,12 @@ async def around(
     return Page(messages, older=len(before) > each, newer=len(after) > each)
 
 
+async def latest(db: Queries, rooms: Sequence[int]) -> dict[str, PastMessage]:
+    """Give the newest visible message of each of these rooms, by the room's id."""
+    rows = await db.all(sql.latest, list(rooms))
+    return {str(row["room_id"]): past_message(row) for row in rows}
+
+
 async def by_author(
     db: Queries, author: str, rooms: Sequence[int], *, before: int | None = None, limit: int = 50
 ) -> list[PastMessage]:
