@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rooms import reads
-from rooms.rules import Room, room_number
+from rooms.rules import Room, room_channel, room_number
 from server.context import Context, Viewer
 from server.errors import Refused
+from server.keys import partition_of, tagged
 
 CAPACITY = 1000
 FRESH_MS = 30_000
 """After this a room is read again, should an announcement have been lost."""
+RETRY_MS = 5_000
+"""How long a room that could not be read again is left alone."""
+COPY_MS = 3_600_000
+"""How long the copy in Redis lives, for a process that never read the room."""
 
 
 @dataclass(slots=True)
@@ -38,11 +44,14 @@ class RoomCache:
         except Refused:
             raise _missing() from None
         kept = self._kept.get(number)
-        if kept is None or self._ctx.clock() - kept.since > FRESH_MS:
-            room = await self._refreshed(number, kept)
+        if kept is None:
+            room = await self._first(number)
         else:
             self._kept.move_to_end(number)
             room = kept.room
+            if self._ctx.clock() - kept.since > FRESH_MS:
+                # Nobody waits for this: what changes is announced, so it is seldom needed.
+                self._load(number)
         if room is None:
             raise _missing()
         return room
@@ -69,32 +78,51 @@ class RoomCache:
             # A read under way may carry what was true before the change.
             self._loads.pop(int(room_id), None)
 
-    async def _refreshed(self, number: int, kept: _Kept | None) -> Room | None:
+    async def _first(self, number: int) -> Room | None:
         try:
-            return await self._load(number)
+            return await asyncio.shield(self._load(number))
         except Refused as refused:
-            if refused.code == "unavailable" and kept is not None:
-                return kept.room
-            raise
+            if refused.code != "unavailable":
+                raise
+            # Readers who come back to another gateway during an outage find their room there.
+            copy = await self._ctx.broker.call("GET", _key(number))
+            if copy is None:
+                raise
+            return reads.room_of_copy(copy)
 
-    async def _load(self, number: int) -> Room | None:
+    def _load(self, number: int) -> asyncio.Task[Room | None]:
         task = self._loads.get(number)
         if task is None:
-            task = asyncio.create_task(reads.room(self._ctx.db, number))
+            task = asyncio.create_task(self._read(number))
             self._loads[number] = task
             task.add_done_callback(lambda done: self._keep(number, done))
-        return await asyncio.shield(task)
+        return task
+
+    async def _read(self, number: int) -> Room | None:
+        room = await reads.room(self._ctx.db, number)
+        if room is not None:
+            with suppress(Refused):
+                copy = reads.copy_of(room)
+                await self._ctx.broker.call("SET", _key(number), copy, "PX", COPY_MS)
+        return room
 
     def _keep(self, number: int, done: asyncio.Task[Room | None]) -> None:
+        failed = done.cancelled() or done.exception() is not None
         if self._loads.get(number) is not done:
             return
         del self._loads[number]
-        if done.cancelled() or done.exception() is not None:
+        if failed:
+            if number in self._kept:
+                self._kept[number].since = self._ctx.clock() - FRESH_MS + RETRY_MS
             return
         self._kept[number] = _Kept(done.result(), self._ctx.clock())
         self._kept.move_to_end(number)
         while len(self._kept) > CAPACITY:
             self._kept.popitem(last=False)
+
+
+def _key(number: int) -> str:
+    return tagged(partition_of(room_channel(str(number))), f"room:{number}:copy")
 
 
 def _missing() -> Refused:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from moderation.rules import Rank
 from rooms.rules import Broadcast, Kind, Pin, Room, State, Visibility, message_id
@@ -46,6 +49,25 @@ async def rooms(db: Queries, viewer: Viewer) -> list[Room]:
 async def visible_ids(db: Queries, rank: int) -> list[int]:
     """List the numbers of all rooms that this rank may see."""
     return [row["id"] for row in await db.all(sql.visible_ids, visibilities(rank))]
+
+
+def copy_of(room: Room) -> bytes:
+    """Write a room as bytes, from which `room_of_copy` makes the same room again."""
+    return orjson.dumps(room)
+
+
+def room_of_copy(copy: bytes) -> Room:
+    """Make a room of a copy that another process wrote."""
+    data = orjson.loads(copy)
+    show, pin = data["broadcast"], data["pinned"]
+    if show is not None:
+        for name in ("starts_at", "started_at", "ended_at"):
+            show[name] = datetime.fromisoformat(show[name]) if show[name] else None
+        data["broadcast"] = Broadcast(**{**show, "state": State(show["state"])})
+    if pin is not None:
+        data["pinned"] = Pin(**pin)
+    kinds = {"kind": Kind(data["kind"]), "visibility": Visibility(data["visibility"])}
+    return Room(**{**data, **kinds})
 
 
 def room_of(row: Record) -> Room:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
 
 from moderation.rules import Rank
 from rooms import cache
+from rooms.adoption import PostgresAdoption
 from rooms.cache import FRESH_MS, RoomCache
 from rooms.rules import Kind, State
+from server.broker import Broker
 from server.context import Context, Viewer
 from server.database import Database
 from server.errors import Refused
@@ -53,8 +56,16 @@ async def db(database_url: str) -> Any:
 
 
 @pytest.fixture
-def rooms(db: Counting, settings: Settings, clock: FakeClock) -> RoomCache:
-    return RoomCache(Context(settings, db, cast(Any, None), cast(Any, None), clock))
+async def context(db: Counting, settings: Settings, clock: FakeClock) -> AsyncIterator[Context]:
+    adoption = PostgresAdoption(db, clock)
+    broker = await Broker.open(settings, clock=clock, adoption=adoption, listen=False)
+    yield Context(settings, db, cast(Any, None), broker, clock)
+    await broker.close()
+
+
+@pytest.fixture
+def rooms(context: Context) -> RoomCache:
+    return RoomCache(context)
 
 
 async def make(db: Database, slug: str, kind: str = "topic", visibility: str = "public") -> str:
@@ -101,23 +112,65 @@ async def test_a_read_that_was_under_way_during_a_change_is_not_kept(
     assert (await rooms.room(room_id)).mode == "members"
 
 
-async def test_what_is_old_is_read_again_and_kept_while_the_database_is_away(
+async def title(rooms: RoomCache, room_id: str, wanted: str) -> None:
+    """Wait until a room has a title."""
+    async with asyncio.timeout(10):
+        while True:
+            if (await rooms.room(room_id)).title == wanted:
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_what_is_old_is_read_again_without_keeping_anybody_waiting(
     db: Counting, rooms: RoomCache, clock: FakeClock
 ) -> None:
     room_id = await make(db, "tea")
     await rooms.room(room_id)
     clock.advance(FRESH_MS + 1)
     await db.run("UPDATE rooms SET title = 'Green tea'")
-    renewed = await rooms.room(room_id)
+    db.gate, db.arrived = asyncio.Event(), asyncio.Event()
 
+    at_once = await rooms.room(room_id)
+    db.gate.set()
+
+    assert at_once.title == "Tea"
+    await title(rooms, room_id, "Green tea")
+
+
+async def test_a_room_is_known_while_the_database_is_away(
+    db: Counting, rooms: RoomCache, clock: FakeClock
+) -> None:
+    room_id = await make(db, "tea")
+    await rooms.room(room_id)
     await db.close()
     clock.advance(FRESH_MS + 1)
-    during_outage = await rooms.room(room_id)
 
-    assert (renewed.title, during_outage.title) == ("Green tea", "Green tea")
+    first = await rooms.room(room_id)
+    await asyncio.sleep(0)
+    db.reads = 0
+    for _ in range(10):
+        await rooms.room(room_id)
+
+    assert first.title == "Tea"
+    assert db.reads <= 1, "every asker tried the database again"
     with pytest.raises(Refused) as caught:
         await rooms.room("777")
     assert caught.value.code == "unavailable"
+
+
+async def test_a_process_that_never_read_a_room_finds_it_while_the_database_is_away(
+    db: Counting, rooms: RoomCache, context: Context
+) -> None:
+    """Who comes back to another gateway during an outage goes on where he was."""
+    await db.run("INSERT INTO members (name, name_key) VALUES ('Yui', 'yui')")
+    plain, shop = await make(db, "tea", "topic", "members"), await make(db, "shop", "live")
+    await db.run(SHOWING, int(shop), "now", "live", 0)
+    known = [await rooms.room(room_id) for room_id in (plain, shop)]
+    await db.close()
+
+    other = RoomCache(context)
+
+    assert [await other.room(room_id) for room_id in (plain, shop)] == known
 
 
 @pytest.mark.parametrize("room_id", ["777", "0", "x", ""])
