@@ -1,0 +1,126 @@
+"""Exact BM25 over the candidates, with a bonus for tokens that stand side by side; pure.
+
+The mean length is that of the candidates, weighted by how well they match, and not that of all
+rows: short comments and long posts, and languages that are cut into few or many tokens, share one
+table. With the mean of all rows, b had to stay at 0.4 for that; with this one 0.75 loses nothing
+in a mixed pool and gains .01 to .02 where texts are of a kind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log
+from typing import TypeVar
+
+from rooms.search.tokens import GRAM_MARK, tokens
+
+K1 = 1.2
+B = 0.75
+BESIDE = 0.3
+"""What a pair of neighbours adds, relative to a token as rare among the candidates."""
+STRESS = 4
+"""The power of a candidate's matched share in the mean length."""
+
+BOOST = {"answer": 2.0, "question": 1.2}
+HALF = 0.5
+
+Pair = tuple[str, str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What became of one candidate."""
+
+    place: int
+    """Its place in the list that was given."""
+    score: float
+    share: float
+    """The share of the question's weight that it holds."""
+
+
+def rank(
+    question: str,
+    weights: Mapping[str, float],
+    candidates: Sequence[tuple[str, str]],
+    *,
+    boost: bool = True,
+) -> list[Scored]:
+    """Order candidates, given as kind and text, the best first.
+
+    With the boost, answered questions that hold half of what is asked stand above all else.
+    """
+    texts = [text for _, text in candidates]
+    scored = [
+        Scored(place, score, share)
+        for place, (score, share) in enumerate(scores(question, weights, texts))
+    ]
+    if not boost:
+        return sorted(scored, key=lambda s: (-s.score, s.place))
+
+    def order(s: Scored) -> tuple[bool, float, int]:
+        kind = candidates[s.place][0]
+        return not (kind == "answer" and s.share >= HALF), -s.score * BOOST.get(kind, 1), s.place
+
+    return sorted(scored, key=order)
+
+
+def scores(
+    question: str, weights: Mapping[str, float], texts: Sequence[str]
+) -> list[tuple[float, float]]:
+    """Give score and share of each text; `weights` are those of the question's tokens."""
+    found = [tokens(text) for text in texts]
+    counted = [Counter(body) for body in found]
+    asked_pairs = set(_pairs(tokens(question)))
+    paired = [Counter(p for p in _pairs(body) if p in asked_pairs) for body in found]
+    shares = _shares(weights, counted)
+    mean = _mean_length(shares, [len(body) for body in found])
+    beside = _pair_weights(paired)
+    return [
+        (
+            _saturated(weights, body, k := K1 * (1 - B + B * len(all_of_it) / mean))
+            + _saturated(beside, pairs, k),
+            share,
+        )
+        for all_of_it, body, pairs, share in zip(found, counted, paired, shares, strict=True)
+    ]
+
+
+def _saturated(weights: Mapping[T, float], counts: Mapping[T, int], k: float) -> float:
+    return sum(
+        weight * times * (K1 + 1) / (times + k)
+        for item, weight in weights.items()
+        if (times := counts.get(item))
+    )
+
+
+def _shares(weights: Mapping[str, float], counted: Sequence[Counter[str]]) -> list[float]:
+    whole = sum(weights.values()) or 1
+    return [
+        sum(weight for token, weight in weights.items() if token in body) / whole
+        for body in counted
+    ]
+
+
+def _mean_length(shares: Sequence[float], lengths: Sequence[int]) -> float:
+    stress = [share**STRESS for share in shares]
+    total = sum(stress)
+    if not total:
+        return max(1.0, sum(lengths) / max(1, len(lengths)))
+    return max(1.0, sum(s * n for s, n in zip(stress, lengths, strict=True)) / total)
+
+
+def _pairs(found: Sequence[str]) -> list[Pair]:
+    """Give the neighbours; grams and single Han characters repeat what stands beside them."""
+    return list(pairwise([t for t in found if t[0] != GRAM_MARK and (len(t) > 1 or t < "㐀")]))
+
+
+def _pair_weights(paired: Sequence[Counter[Pair]]) -> dict[Pair, float]:
+    """Weigh each pair by how few of the candidates have it."""
+    having = Counter(pair for pairs in paired for pair in pairs)
+    return {
+        pair: BESIDE * log(1 + (len(paired) - n + 0.5) / (n + 0.5)) for pair, n in having.items()
+    }
