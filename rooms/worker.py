@@ -12,6 +12,7 @@ from rooms.history import actions as history
 from rooms.members import upkeep as members
 from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
+from rooms.search import actions as search
 from rooms.search.encode import tsvector
 from server.context import Context
 from server.database import Transaction
@@ -48,7 +49,12 @@ HANDLERS: Mapping[str, Handler] = {
 }
 """What applies a run of entries of one event; an event that is missing here is a dead letter."""
 
-CONSUMERS: Sequence[Handler] = (moderation.record, questions.ask, rooms.follow_pins)
+CONSUMERS: Sequence[Handler] = (
+    moderation.record,
+    questions.ask,
+    search.index_questions,
+    rooms.follow_pins,
+)
 """What gets every batch after the handlers, in the same transaction: effects across features."""
 
 
@@ -62,6 +68,7 @@ class Chore(NamedTuple):
 
 CHORES: Sequence[Chore] = (
     Chore("questions.votes", 1, questions.tell_votes),
+    Chore("search.analyse", 30, search.analyse),
     Chore("moderation.tidy", 3600, moderation.tidy),
     Chore("members.tidy", 3600, members.tidy),
 )
