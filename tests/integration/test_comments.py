@@ -527,3 +527,36 @@ async def test_a_database_that_does_not_answer_delays_no_post_that_names_somebod
 
     assert (reply["verdict"], reply["offset"]) == ("allow", 2)
     assert room.id == "1"
+
+
+async def test_at_the_backlog_cap_a_topic_refuses_and_a_broadcast_says_unsaved(
+    settings: Settings,
+) -> None:
+    async with world(settings, backlog_cap=1) as w:
+        aoi, yui = await w.member("Aoi"), await w.member("Yui", Rank.HOST)
+        topic, shop = await w.room("tea"), await w.room("shop", "live")
+        await w.showing(shop, yui)
+        replies = []
+        for n in range(2):
+            args = {**said("x", f"c{n}"), "room": shop.id}
+            replies.append(await comments.post(w.ctx, aoi, args))
+        first = await comments.post(w.ctx, aoi, {**said("x"), "room": topic.id})
+
+        told = await refused(comments.post(w.ctx, aoi, {**said("x", "c2"), "room": topic.id}))
+
+    assert [reply.get("unsaved") for reply in replies] == [None, True]
+    assert (first["verdict"], told.code) == ("allow", "backlog")
+
+
+async def test_a_busy_room_says_so(settings: Settings) -> None:
+    async with world(settings, channel_rate=3) as w:
+        people = [await w.member(name) for name in ("Aoi", "Ken", "Mio", "Ren", "Yui")]
+        await w.room()
+
+        results = await asyncio.gather(
+            *(comments.post(w.ctx, person, said("x")) for person in people), return_exceptions=True
+        )
+
+    busy = [r for r in results if isinstance(r, Refused)]
+    assert {r.code for r in busy} == {"room_busy"}
+    assert all(r.retry_after for r in busy)
