@@ -73,7 +73,7 @@ class Translator:
     def counted(self, singular: str, plural: str, n: int) -> str:
         """Give the form for `n`, its places still empty."""
         forms = self.messages.get((None, singular))
-        if forms is None or len(forms) < 2:
+        if not forms:
             return singular if n == 1 else plural
         return forms[min(self.plural_index(n), len(forms) - 1)]
 
