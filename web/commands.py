@@ -7,14 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moderation import commands as moderation
+from moderation.rules import Rank
 from rooms import actions as rooms
 from rooms.access import Action, require
 from rooms.broadcasts import actions as broadcasts
 from rooms.cache import RoomCache
 from rooms.comments import actions as comments
+from rooms.community.reads import CommunityCache
 from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from server.context import Context, Viewer
+from server.errors import Refused
 from server.product import Command
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ def plain(action: Callable[[Context, Viewer, Args], Reply]) -> Command:
     async def command(
         ctx: Context, viewer: Viewer, args: dict[str, Any], _: Connection
     ) -> Mapping[str, Any]:
+        await _still_welcome(ctx, viewer)
         return await action(ctx, viewer, args)
 
     return command
@@ -41,6 +45,7 @@ def near(action: Callable[[Context, Viewer, Args, comments.Find], Reply]) -> Com
     async def command(
         ctx: Context, viewer: Viewer, args: dict[str, Any], connection: Connection
     ) -> Mapping[str, Any]:
+        await _still_welcome(ctx, viewer)
         return await action(ctx, viewer, args, connection.find)
 
     return command
@@ -60,6 +65,12 @@ def staff(
         return await action(ctx, viewer, args, connection)
 
     return command
+
+
+async def _still_welcome(ctx: Context, viewer: Viewer) -> None:
+    """Refuse guests who came before the owner closed the door to them."""
+    if viewer.rank == Rank.GUEST and not (await ctx.of(CommunityCache).get()).guests:
+        raise Refused("forbidden", "Only members take part here; sign up to join.")
 
 
 COMMANDS: Mapping[str, Command] = {

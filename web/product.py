@@ -61,8 +61,11 @@ class Product:
         )
 
     async def resolve(self, ctx: Context, claims: Claims) -> Viewer:
-        """Say whom verified claims speak for."""
-        return await tokens.resolve(ctx, claims)
+        """Say whom verified claims speak for; nobody's name counts where guests are not let in."""
+        viewer = await tokens.resolve(ctx, claims)
+        if viewer.rank == Rank.GUEST and not (await ctx.of(CommunityCache).get()).guests:
+            raise Refused("unauthenticated", "Only members take part here; sign up to join.")
+        return viewer
 
     async def on_control(self, ctx: Context, body: dict[str, Any]) -> None:
         """Drop what another process changed from the memory of this one."""

@@ -75,6 +75,8 @@ async def _of_token(request: Request, token: str) -> Viewer:
     claims = request.state.keyring.verify(token, ctx.clock())
     if claims.kind not in ("visitor", "bearer"):
         raise Refused("unauthenticated", "This token is not for HTTP.")
+    if claims.kind == "visitor" and not request.state.community.guests:
+        raise Refused("unauthenticated", "Only members take part here; sign up to join.")
     return await tokens.resolve(ctx, claims)
 
 
