@@ -57,7 +57,12 @@ async def create_room(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> 
             member_number(viewer) if viewer.id else None,
         )
         if number is None:
-            raise Refused("invalid", "Another room has this short name already.", field="slug")
+            raise Refused(
+                "invalid",
+                "Another room has this short name already.",
+                field="slug",
+                problem="slug_taken",
+            )
         room = await _room(d, number)
         announce(d, room.id)
     return room

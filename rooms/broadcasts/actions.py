@@ -74,10 +74,14 @@ async def start(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[s
     async with durable(ctx) as d:
         before = await _hosted(d, viewer, number)
         if before.state is State.ENDED:
-            raise Refused("invalid", "This broadcast is over; schedule a new one.")
+            raise Refused("invalid", "This broadcast is over; schedule a new one.", problem="over")
         if before.state is State.SCHEDULED:
             if await d.value(reads.sql.start, number, _now(ctx)) is None:
-                raise Refused("invalid", "Another broadcast of this room is on; end it first.")
+                raise Refused(
+                    "invalid",
+                    "Another broadcast of this room is on; end it first.",
+                    problem="another_on",
+                )
             started = await _broadcast(d, number)
             _publish(d, room_channel(started.room_id), events.broadcast_started(started))
             announce(d, started.room_id)
@@ -92,7 +96,7 @@ async def end(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str
     async with durable(ctx) as d:
         before = await _hosted(d, viewer, number)
         if before.state is State.SCHEDULED:
-            raise Refused("invalid", "This broadcast has not begun.")
+            raise Refused("invalid", "This broadcast has not begun.", problem="not_on")
         if before.state is State.LIVE:
             await d.value(reads.sql.finish, number, _now(ctx))
             ended = await _broadcast(d, number)
@@ -107,7 +111,9 @@ async def cancel(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> None:
     async with durable(ctx) as d:
         before = await _hosted(d, viewer, number)
         if await d.value(reads.sql.cancel, number) is None:
-            raise Refused("invalid", "Only a broadcast that has not begun can be cancelled.")
+            raise Refused(
+                "invalid", "Only a broadcast that has not begun can be cancelled.", problem="on_air"
+            )
         _publish(d, room_channel(before.room_id), events.broadcast_cancelled(before))
         announce(d, before.room_id)
 

@@ -50,7 +50,7 @@ class Tones:
 def parse(accent: str) -> str:
     """Give `#rrggbb` in lower case; Refused("invalid") when it is no such colour."""
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", accent):
-        raise Refused("invalid", "The accent is a colour like #00756a.")
+        raise Refused("invalid", "The accent is a colour like #00756a.", field="accent")
     return accent.lower()
 
 

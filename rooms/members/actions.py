@@ -237,7 +237,11 @@ async def _reauthenticated(ctx: Context, viewer: Viewer, password: object) -> in
 async def _keep_one_owner(step: Durable, member_id: int) -> None:
     owners = [row["id"] for row in await step.all(SQL.lock_owners)]
     if owners == [member_id]:
-        raise Refused("forbidden", "A community keeps at least one owner; make another one first.")
+        raise Refused(
+            "invalid",
+            "A community keeps at least one owner; make another one first.",
+            problem="last_owner",
+        )
 
 
 def _owner_only(viewer: Viewer) -> None:
