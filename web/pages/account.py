@@ -15,7 +15,7 @@ from rooms.members import actions, reads, sessions
 from server.context import Context
 from server.errors import Refused
 from web.pages.demo import offered
-from web.pages.refusals import field_errors
+from web.pages.refusals import field_errors, read_given, status_of_form, wait_of
 from web.pages.rendering import language_of, render, viewer_of
 from web.session import address_of, forget_session, read_form, remember_session, safe_back
 
@@ -24,7 +24,9 @@ async def sign_in(request: Request) -> Response:
     """Show the sign-in form, or sign in and go back to where one came from."""
     if request.method == "GET":
         return await _form(request, "sign_in.html")
-    form = await read_form(request)
+    form, stale = await read_given(request)
+    if stale:
+        return await _form(request, "sign_in.html", form, stale)
     ctx: Context = request.state.ctx
     try:
         member_id = await actions.sign_in(
@@ -44,7 +46,9 @@ async def sign_up(request: Request) -> Response:
     community = await ctx.of(CommunityCache).get()
     if request.method == "GET":
         return await _form(request, "sign_up.html")
-    form = await read_form(request)
+    form, stale = await read_given(request)
+    if stale:
+        return await _form(request, "sign_up.html", form, stale)
     try:
         member_id = await actions.sign_up(
             ctx,
@@ -75,7 +79,9 @@ async def set_up(request: Request) -> Response:
         if not await reads.link_is_good(ctx.db, token, "setup"):
             return await _spent(request)
         return await _form(request, "set_up.html")
-    form = await read_form(request)
+    form, stale = await read_given(request)
+    if stale:
+        return await _form(request, "set_up.html", form, stale)
     try:
         member_id = await actions.use_setup_link(
             ctx,
@@ -99,7 +105,9 @@ async def reset(request: Request) -> Response:
         if not await reads.link_is_good(ctx.db, token, "reset"):
             return await _spent(request)
         return await _form(request, "reset.html")
-    form = await read_form(request)
+    form, stale = await read_given(request)
+    if stale:
+        return await _form(request, "reset.html", form, stale)
     try:
         member_id = await actions.use_reset_link(ctx, token, form.get("password", ""))
     except Refused as refused:
@@ -125,18 +133,20 @@ async def _form(
 ) -> Response:
     ctx: Context = request.state.ctx
     given = form or {}
-    status = {"": 200, "rate_limited": 429, "forbidden": 403}.get(
-        refused.code if refused else "", 422
-    )
+    may_join = (await ctx.of(CommunityCache).get()).joining == "everyone"
+    errors = field_errors(request, refused) if refused else {}
+    if template == "sign_up.html" and not may_join:
+        # The page itself says that nobody can join; a banner would say it twice.
+        errors = {}
     return render(
         request,
         template,
-        status=status,
-        headers={"Cache-Control": "no-store"},
+        status=status_of_form(refused),
+        headers={"Cache-Control": "no-store", **wait_of(refused)},
         back=safe_back(given.get("back") or request.query_params.get("back", "")),
         name=given.get("name", ""),
-        errors=field_errors(request, refused) if refused else {},
-        may_join=(await ctx.of(CommunityCache).get()).joining == "everyone",
+        errors=errors,
+        may_join=may_join,
         on_air=await _on_air(request),
         demo_people=offered() if ctx.settings.demo else [],
     )

@@ -48,16 +48,16 @@ async def media(request: Request) -> Response:
     return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)
 
 
-def keep_picture(folder: Path, data: bytes) -> str:
-    """Keep an uploaded picture under a new name and give that name.
+def keep_picture(folder: Path, data: bytes, field: str) -> str:
+    """Keep the picture that was uploaded in `field` under a new name and give that name.
 
     Raises Refused: too_large over 2 MiB, invalid when it is no PNG, JPEG or WebP.
     """
     if len(data) > MOST_PICTURE:
-        raise Refused("too_large", "A picture may have at most 2 MB.")
+        raise Refused("too_large", "A picture may have at most 2 MB.", field=field)
     suffix = next((s for s, beginning in BEGINNINGS.items() if beginning.match(data)), None)
     if suffix is None:
-        raise Refused("invalid", "The picture has to be a PNG, JPEG or WebP file.")
+        raise Refused("invalid", "The picture has to be a PNG, JPEG or WebP file.", field=field)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{secrets.token_hex(12)}{suffix}"
     unfinished = folder / f"{name}.part"

@@ -12,13 +12,14 @@ from starlette.routing import Route
 from moderation.rules import Rank
 from rooms.members import actions, reads, sessions
 from rooms.members.rules import member_number
-from server.context import Context, Viewer
+from server.context import Context
 from server.errors import Refused
 from web.i18n import LANGUAGES
-from web.pages.refusals import field_errors
+from web.pages.refusals import field_errors, read_given, status_of_form, wait_of
 from web.pages.rendering import remember, render, viewer_of
-from web.session import forget_session, read_form, remember_session
+from web.session import forget_session, remember_session
 
+BOTH = ["GET", "POST"]
 Change = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
 
@@ -92,8 +93,12 @@ def _change(name: str, act: Change) -> Callable[[Request], Awaitable[Response]]:
     """Wrap a change: a refusal shows the page again with its sentence beside the field."""
 
     async def endpoint(request: Request) -> Response:
-        form = await read_form(request)
-        _signed_in(viewer_of(request))
+        if request.method == "GET" or viewer_of(request).rank < Rank.MEMBER:
+            # Somebody reloaded the address of a form, or was signed out meanwhile.
+            return RedirectResponse("/me", 303)
+        form, stale = await read_given(request)
+        if stale:
+            return await _page(request, name, form, stale)
         try:
             return await act(request, form)
         except Refused as refused:
@@ -116,8 +121,8 @@ async def _page(
     return render(
         request,
         "profile.html",
-        status=422 if refused else 200,
-        headers={"Cache-Control": "no-store"},
+        status=status_of_form(refused),
+        headers={"Cache-Control": "no-store", **wait_of(refused)},
         member=await reads.member(ctx.db, number),
         messages=await reads.newest_messages(ctx.db, number),
         saved=request.query_params.get("saved", ""),
@@ -127,21 +132,16 @@ async def _page(
     )
 
 
-def _signed_in(viewer: Viewer) -> None:
-    if viewer.rank < Rank.MEMBER:
-        raise Refused("unauthenticated", "Sign in first.")
-
-
 def _done(what: str) -> Response:
     return RedirectResponse(f"/me?saved={what}#{what}", 303)
 
 
 routes = [
     Route("/me", profile, name="profile"),
-    Route("/me/profile", _change("profile", save_profile), methods=["POST"]),
-    Route("/me/name", _change("name", save_name), methods=["POST"]),
-    Route("/me/password", _change("password", save_password), methods=["POST"]),
-    Route("/me/sign-out", _change("sessions", sign_out_everywhere), methods=["POST"]),
-    Route("/me/export", _change("export", export), methods=["POST"]),
-    Route("/me/delete", _change("delete", delete), methods=["POST"]),
+    Route("/me/profile", _change("profile", save_profile), methods=BOTH),
+    Route("/me/name", _change("name", save_name), methods=BOTH),
+    Route("/me/password", _change("password", save_password), methods=BOTH),
+    Route("/me/sign-out", _change("sessions", sign_out_everywhere), methods=BOTH),
+    Route("/me/export", _change("export", export), methods=BOTH),
+    Route("/me/delete", _change("delete", delete), methods=BOTH),
 ]

@@ -14,9 +14,8 @@ from rooms.questions import actions, reads
 from rooms.questions.rules import Question
 from server.context import Context
 from server.errors import Refused
-from web.pages.refusals import field_errors
+from web.pages.refusals import field_errors, read_given, status_of_form
 from web.pages.rendering import render, viewer_of
-from web.session import read_form
 
 A_PAGE = 30
 
@@ -44,8 +43,12 @@ async def question(request: Request) -> Response:
 
 async def vote(request: Request) -> Response:
     """Vote or take the vote back, for pages without JavaScript."""
-    form = await read_form(request)
     asked, _ = await _asked(request)
+    if request.method == "GET":
+        return RedirectResponse(f"/questions/{asked.id}", 303)
+    form, stale = await read_given(request)
+    if stale:
+        return await _page(request, stale)
     removed = form.get("voted") == "1"
     args = {"room": asked.room_id, "id": asked.id}
     try:
@@ -59,8 +62,12 @@ async def vote(request: Request) -> Response:
 
 async def answer(request: Request) -> Response:
     """Write an answer, for hosts and moderators."""
-    form = await read_form(request)
     asked, _ = await _asked(request)
+    if request.method == "GET":
+        return RedirectResponse(f"/questions/{asked.id}", 303)
+    form, stale = await read_given(request)
+    if stale:
+        return await _page(request, stale, form.get("text", ""))
     args: dict[str, Any] = {"room": asked.room_id, "id": asked.id, "text": form.get("text", "")}
     try:
         await actions.answer(request.state.ctx, viewer_of(request), args)
@@ -89,7 +96,7 @@ async def _page(request: Request, refused: Refused | None = None, text: str = ""
     return render(
         request,
         "question.html",
-        status=422 if refused else 200,
+        status=status_of_form(refused),
         q=asked,
         structured=structured(asked),
         room=room,
@@ -130,6 +137,6 @@ def _whole(text: str) -> int:
 routes = [
     Route("/questions", questions, name="questions"),
     Route("/questions/{id}", question, name="question"),
-    Route("/questions/{id}/vote", vote, methods=["POST"], name="question_vote"),
-    Route("/questions/{id}/answer", answer, methods=["POST"], name="question_answer"),
+    Route("/questions/{id}/vote", vote, methods=["GET", "POST"], name="question_vote"),
+    Route("/questions/{id}/answer", answer, methods=["GET", "POST"], name="question_answer"),
 ]

@@ -14,7 +14,7 @@ from rooms import actions as room_actions
 from rooms import reads as room_reads
 from rooms.community import actions, colour
 from rooms.community.reads import CommunityCache
-from rooms.community.rules import LANGUAGES, PAGES
+from rooms.community.rules import LANGUAGES, PAGES, Community
 from rooms.members import actions as member_actions
 from rooms.members import reads as member_reads
 from rooms.members.rules import ROLES
@@ -23,10 +23,9 @@ from server.context import Context
 from server.errors import Refused
 from web.middleware import allow_body
 from web.pages.media import MOST_FORM, MOST_PICTURE, keep_picture, read_upload
-from web.pages.refusals import field_errors
+from web.pages.refusals import field_errors, read_given, status_of_form
 from web.pages.rendering import render, viewer_of
 from web.pages.texts import text_of
-from web.session import read_form
 
 ACCENTS = ("#00756a", "#1f5fbf", "#7a3fb0", "#b3265c", "#a34a00", "#3d6b1f")
 PEOPLE_A_PAGE = 50
@@ -46,7 +45,9 @@ def _owned(show: Callable[..., Awaitable[Response]]) -> Callable[[Request], Awai
         if request.method == "GET":
             return await show(request)
         allow_body(request, MOST_FORM)
-        form = await read_form(request)
+        form, stale = await read_given(request)
+        if stale:
+            return await show(request, form, stale)
         try:
             return await show(request, form)
         except Refused as refused:
@@ -64,19 +65,36 @@ async def look(
         await actions.save(ctx, viewer_of(request), await _look_changes(request, form))
         return RedirectResponse("/settings?saved=1", 303)
     community = await ctx.of(CommunityCache).get()
-    accent = (form or {}).get("accent", community.accent)
+    given = form or {}
+    accent = given.get("accent", community.accent)
     return _page(
         request,
         "settings.html",
         refused,
         here="look",
         now=community,
-        given=form or {},
+        chosen=_chosen(given, community),
+        given=given,
         accents=ACCENTS,
         accent=accent,
         pairs=colour.check(community.accent),
         nearest=refused.details.get("nearest") if refused else None,
     )
+
+
+def _chosen(form: Form, community: Community) -> dict[str, Any]:
+    """Give what the choices show: what was just sent, else what is so now."""
+    if form:
+        return _ticked(form)
+    return {name: getattr(community, name) for name in ("languages", "joining", "guests")}
+
+
+def _ticked(form: Form) -> dict[str, Any]:
+    return {
+        "languages": [code for code in LANGUAGES if f"language-{code}" in form],
+        "joining": form.get("joining", ""),
+        "guests": "guests" in form,
+    }
 
 
 async def _look_changes(request: Request, form: Form) -> dict[str, Any]:
@@ -85,13 +103,11 @@ async def _look_changes(request: Request, form: Form) -> dict[str, Any]:
     changes: dict[str, Any] = {
         "name": form.get("name", ""),
         "accent": form.get("own_accent", "") if chosen == "own" else chosen,
-        "languages": [code for code in LANGUAGES if f"language-{code}" in form],
-        "joining": form.get("joining", ""),
-        "guests": "guests" in form,
+        **_ticked(form),
     }
     picture = await read_upload(request, "logo", most=MOST_PICTURE)
     if picture:
-        changes["logo"] = keep_picture(ctx.settings.data_dir / "media", picture)
+        changes["logo"] = keep_picture(ctx.settings.data_dir / "media", picture, "logo")
     elif "no_logo" in form:
         changes["logo"] = ""
     return changes
@@ -197,7 +213,7 @@ def _page(request: Request, template: str, refused: Refused | None, **values: An
     return render(
         request,
         template,
-        status=422 if refused else 200,
+        status=status_of_form(refused),
         headers={"Cache-Control": "no-store"},
         saved="saved" in request.query_params and refused is None,
         errors=field_errors(request, refused) if refused else {},

@@ -24,12 +24,12 @@ from rooms.questions.rules import SORTS, info
 from rooms.rules import MODES, Broadcast, Kind, Room, State, broadcast_number
 from server.context import Context
 from server.errors import Refused
+from server.presence import Presence
 from web.middleware import allow_body
 from web.pages.media import MOST_FORM, MOST_PICTURE, keep_picture, read_upload
-from web.pages.refusals import field_errors
+from web.pages.refusals import field_errors, read_given, status_of_form
 from web.pages.rendering import render, viewer_of, zone_of
 from web.preflight import preflight
-from web.session import read_form
 
 SLOW_STEPS = (0, 3, 5, 10, 30, 60, 120)
 NEWEST = 50
@@ -58,7 +58,9 @@ async def new(request: Request) -> Response:
     if request.method == "GET":
         return await _form(request, None, {})
     allow_body(request, MOST_FORM)
-    form = await read_form(request)
+    form, stale = await read_given(request)
+    if stale:
+        return await _form(request, None, form, stale)
     try:
         made = await actions.schedule(
             request.state.ctx,
@@ -76,7 +78,9 @@ async def edit(request: Request) -> Response:
     if request.method == "GET":
         return await _form(request, broadcast, {})
     allow_body(request, MOST_FORM)
-    form = await read_form(request)
+    form, stale = await read_given(request)
+    if stale:
+        return await _form(request, broadcast, form, stale)
     try:
         args = {"broadcast": broadcast.id, **await _draft(request, form)}
         await actions.edit(request.state.ctx, viewer_of(request), args)
@@ -100,8 +104,12 @@ async def checks(request: Request) -> Response:
 
 async def act(request: Request) -> Response:
     """Do what a form of the studio asks, for pages without JavaScript."""
-    form = await read_form(request)
     broadcast, room = await _hosted(request)
+    if request.method == "GET":
+        return RedirectResponse(f"/studio/{broadcast.id}", 303)
+    form, stale = await read_given(request)
+    if stale:
+        return await _studio(request, stale, form)
     ctx: Context = request.state.ctx
     viewer, what = viewer_of(request), form.get("what", "")
     asked: dict[str, Any] = {"room": room.id, "id": form.get("id")}
@@ -131,11 +139,13 @@ async def act(request: Request) -> Response:
         else:
             raise Refused("invalid", "There is nothing of this kind to do here.")
     except Refused as refused:
-        return await _studio(request, refused)
+        return await _studio(request, refused, form)
     return RedirectResponse(f"/studio/{broadcast.id}", 303)
 
 
-async def _studio(request: Request, refused: Refused | None = None) -> Response:
+async def _studio(
+    request: Request, refused: Refused | None = None, form: Form | None = None
+) -> Response:
     ctx: Context = request.state.ctx
     broadcast, room = await _hosted(request)
     wanted = request.query_params.get("sort", "")
@@ -145,9 +155,12 @@ async def _studio(request: Request, refused: Refused | None = None) -> Response:
     page = await history.page(
         ctx.db, int(room.id), before=None, limit=NEWEST, viewer=viewer.id or ""
     )
+    counts = await question_reads.counts(ctx.db, room.id)
+    presence = ctx.of(Presence)
     data = {
         "broadcast": broadcast_info(broadcast),
         "room": room_info(room),
+        "counts": counts,
         "questions": [info(question) for question in found],
         "sort": sort,
         "you": {"id": viewer.id, "name": viewer.name, "role": Rank.of(viewer.rank).wire},
@@ -156,18 +169,21 @@ async def _studio(request: Request, refused: Refused | None = None) -> Response:
     return render(
         request,
         "studio.html",
-        status=422 if refused else 200,
+        status=status_of_form(refused),
         headers=NO_STORE,
         csp=_sources(broadcast),
         broadcast=broadcast,
         room=room,
         questions=found,
-        counts=await question_reads.counts(ctx.db, room.id),
+        counts=counts,
         sort=sort,
         messages=page.messages,
+        viewers=await presence.viewers(room.channel),
+        hearts=sum((await presence.sums(room.channel)).values()),
         modes=list(MODES),
-        slow_steps=SLOW_STEPS,
+        slow_steps=sorted({*SLOW_STEPS, room.cooldown_ms // 1000}),
         data=data,
+        draft=form or {},
         errors=field_errors(request, refused) if refused else {},
     )
 
@@ -183,7 +199,7 @@ async def _form(
     return render(
         request,
         "studio_form.html",
-        status=422 if refused else 200,
+        status=status_of_form(refused),
         headers=NO_STORE,
         broadcast=broadcast,
         rooms=[room for room in rooms if room.kind is Kind.LIVE and not room.closed],
@@ -209,7 +225,9 @@ async def _draft(request: Request, form: Form) -> dict[str, Any]:
     picture = await read_upload(request, "poster_file", most=MOST_PICTURE)
     if picture:
         ctx: Context = request.state.ctx
-        args["poster"] = f"/media/{keep_picture(ctx.settings.data_dir / 'media', picture)}"
+        args["poster"] = (
+            f"/media/{keep_picture(ctx.settings.data_dir / 'media', picture, 'poster')}"
+        )
     return args
 
 
@@ -256,5 +274,5 @@ routes = [
     Route("/studio/{id}", studio, name="studio"),
     Route("/studio/{id}/edit", edit, methods=["GET", "POST"], name="studio_edit"),
     Route("/studio/{id}/checks", checks, name="studio_checks"),
-    Route("/studio/{id}/act", act, methods=["POST"], name="studio_act"),
+    Route("/studio/{id}/act", act, methods=["GET", "POST"], name="studio_act"),
 ]
