@@ -1,13 +1,11 @@
 /** The host's studio: joins the connection, the questions, the checks, the comments and the room's rules. */
 import { Connection, Refused } from '../core/connection.js';
 import { localTimes, rememberZone, wordsOf } from '../core/i18n.js';
-import { LiveList } from '../core/lists.js';
 import { refusalText } from '../room/composer.js';
-import { commentFrom, commentOf, fillRow } from '../room/rows.js';
 import { Checks } from './checks.js';
+import { Comments } from './comments.js';
 import { Questions } from './questions.js';
-
-/** @typedef {import('../room/rows.js').Comment} Comment */
+import { holdToSend, tabs } from './views.js';
 
 const page = JSON.parse(document.getElementById('page')?.textContent ?? '{}');
 const words = wordsOf(document), { t } = words;
@@ -45,139 +43,106 @@ const questions = new Questions({
   ask: (cmd, args) => ask(cmd, args).catch((error) => { refused(error); throw error; }),
   fetchAll: async (sort) => {
     const answer = await fetch(`/v1/rooms/${room}/questions?sort=${sort}`, { credentials: 'same-origin' });
-    return answer.ok ? (await answer.json()).questions : [];
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
   },
-  counts: (open, answered) => { put('open', words.number(open)); put('answered', words.number(answered)); },
-  open: Number(find('[data-open]').textContent?.replace(/\D/g, '') || 0),
-  answered: Number(find('[data-answered]').textContent?.replace(/\D/g, '') || 0),
+  counts: (open, answered) => {
+    put('open', words.number(open)); put('answered', words.number(answered));
+    /** @type {HTMLElement} */ (find('[data-hot]')).hidden = open === 0;
+  },
 });
 for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('[data-sort]'))) {
   link.addEventListener('click', (event) => {
     event.preventDefault();
-    for (const other of document.querySelectorAll('[data-sort]')) other.toggleAttribute('aria-current', other === link);
-    link.setAttribute('aria-current', 'true');
-    void questions.sortBy(link.dataset.sort ?? 'popular');
+    questions.sortBy(link.dataset.sort ?? 'popular').then(() => {
+      for (const other of document.querySelectorAll('[data-sort]')) other.removeAttribute('aria-current');
+      link.setAttribute('aria-current', 'true');
+    }, refused);
   });
 }
 
-const checks = new Checks({ list: find('[data-checks]'), words, url: `/studio/${page.broadcast.id}/checks` });
-find('[data-again]').addEventListener('click', () => checks.look());
-void checks.look();
-
-/* ---- comments ---- */
-
-const rows = /** @type {HTMLElement} */ (find('.fd ol')), scroller = /** @type {HTMLElement} */ (find('.fd .list'));
-const row = /** @type {HTMLTemplateElement} */ (find('template[data-row]'));
-/** @type {LiveList<Comment>} */
-const list = new LiveList(rows, { row: (comment) => fillRow(/** @type {HTMLElement} */ (row.content.firstElementChild?.cloneNode(true)), comment, words), perSecond: 15 });
-list.follow(scroller);
-/** @type {number[]} */
-let arrivals = [];
-const menu = /** @type {HTMLDialogElement} */ (find('#row-menu'));
-/** @type {Comment | null} */
-let chosen = null;
-rows.addEventListener('click', (event) => {
-  const clicked = event.target instanceof Element ? event.target.closest('li') : null;
-  if (!clicked || !(event.target instanceof Element) || !event.target.closest('.more')) return;
-  chosen = commentFrom(/** @type {HTMLElement} */ (clicked), page.you.id);
-  find('[data-name]', menu).textContent = chosen.author.name;
-  find('[data-quote]', menu).textContent = chosen.text;
-  menu.showModal();
-});
-menu.addEventListener('click', (event) => {
-  const button = event.target instanceof Element ? event.target.closest('[data-deed]') : null;
-  if (event.target === menu || (event.target instanceof Element && event.target.closest('[data-close]'))) return menu.close();
-  if (!(button instanceof HTMLElement) || !chosen) return;
-  menu.close();
-  const cmd = { pin: 'comment.pin', mark: 'question.mark', hide: 'comment.hide' }[button.dataset.deed ?? ''];
-  if (cmd) ask(cmd, { id: chosen.id }).catch(refused);
-});
-find('[data-unpin]').addEventListener('click', () => { ask('comment.unpin').catch(refused); });
-/** @param {{author: {name: string}, text: string} | null} pinned */
-function pin(pinned) {
-  const line = /** @type {HTMLElement} */ (find('[data-pinned]'));
-  line.hidden = !pinned;
-  find('b', line).textContent = pinned?.author.name ?? '';
-  find('bdi', line).textContent = pinned?.text ?? '';
+const checklist = document.querySelector('[data-checks]');
+if (checklist instanceof HTMLElement) {
+  const checks = new Checks({ list: checklist, words, url: `/studio/${page.broadcast.id}/checks` });
+  find('[data-again]').addEventListener('click', () => checks.look());
+  void checks.look();
 }
-const say = /** @type {HTMLFormElement} */ (find('[data-say]')), field = /** @type {HTMLInputElement} */ (find('#say'));
-say.addEventListener('submit', (event) => {
-  event.preventDefault();
-  const text = field.value.trim();
-  if (!text) return;
-  field.value = '';
-  const send = () => ask('comment.post', { text, client_message_id: crypto.randomUUID() });
-  send().catch((error) => { field.value ||= text; refused(error); });
-});
+
+const comments = new Comments({ root: find('#fd'), menu: find('#row-menu'), words, you: page.you.id, now: () => connection.now(), ask, refused, done: toast });
+tabs(find('.stu'), find('.views [role=tablist]'));
 
 /* ---- what arrives ---- */
 
-const GONE = new Set(['comment.deleted', 'comment.hidden']);
 connection.on('items', (from, /** @type {import('../core/connection.js').Item[]} */ items) => {
   if (from !== channel) return;
-  const fresh = [];
-  for (const item of items) {
-    const { body } = item;
+  comments.take(items);
+  for (const { body } of items) {
     questions.change(body);
-    if (body.event === 'comment.posted') fresh.push(commentOf(item, page.you.id));
-    else if (GONE.has(body.event)) list.remove((comment) => comment.id === body.id, rows.querySelectorAll(`[data-id="${CSS.escape(body.id)}"]`));
-    else if (body.event === 'comments.purged') list.remove((comment) => comment.author.id === body.person, rows.querySelectorAll(`[data-author="${CSS.escape(body.person)}"]`));
-    else if (body.event === 'comment.pinned') pin(body);
-    else if (body.event === 'comment.unpinned') pin(null);
-    else if (body.event === 'room.changed') rules(body);
-    else if (body.event === 'broadcast.started' || body.event === 'broadcast.ended') location.reload();
+    if (body.event === 'room.changed') rules(body);
+    else if (body.event === 'broadcast.started' || body.event === 'broadcast.ended') settled(body.broadcast?.id ?? body.id, body.event === 'broadcast.started' ? 'live' : 'ended');
   }
-  arrivals.push(...fresh.map(() => Date.now()));
-  list.push(fresh.filter((comment) => !rows.querySelector(`[data-id="${CSS.escape(comment.id)}"]`)));
 });
 connection.on('now', (_, /** @type {import('../core/connection.js').Body} */ body) => {
   if (body.event === 'viewers.counted') put('viewers', words.number(body.count));
   else if (body.event === 'reactions.counted') put('hearts', words.compact(body.total));
   else questions.change(body);
 });
-connection.on('joined', (_, /** @type {import('../core/connection.js').Joined} */ { room: now }) => {
-  if (typeof now?.viewers === 'number') put('viewers', words.number(now.viewers));
-  if (now?.mode) rules(now);
+connection.on('joined', (_, /** @type {import('../core/connection.js').Joined} */ { room: now }) => { if (now?.mode) rules(now); });
+connection.on('gap', () => { void questions.sortBy(questions.sort).catch(() => {}); });
+
+/** @type {any} */
+let late = null;
+connection.on('state', (/** @type {string} */ state, /** @type {number} */ code) => {
+  const line = /** @type {HTMLElement} */ (find('[data-conn]'));
+  /** @type {HTMLElement} */ (find('[data-link]')).hidden = state !== 'open';
+  clearTimeout(late);
+  if (state === 'open') { line.hidden = true; return; }
+  if (state !== 'away') { late = setTimeout(() => { put('conn-text', t('Reconnecting… What you do here waits until then.')); line.hidden = false; }, 2000); return; }
+  put('conn-text', code === 4505 ? t('You have been shut out of this community.') : code === 4504 ? t('This account is open in too many windows.') : t('You are signed out. Reload this page to go on.'));
+  line.hidden = false;
 });
-connection.on('state', (state) => { /** @type {HTMLElement} */ (find('[data-link]')).hidden = state !== 'open'; });
+
+/** The page of a broadcast that began or ended elsewhere has to be another one. @param {string} id @param {string} state */
+function settled(id, state) {
+  if (String(id) === String(page.broadcast.id) && page.broadcast.state !== state) location.reload();
+}
 
 /* ---- rules, clock, ending ---- */
 
 /** @param {{mode: string, cooldown_ms: number}} now */
 function rules({ mode, cooldown_ms: cooldown }) {
+  const slow = /** @type {HTMLSelectElement} */ (find('#seconds')), seconds = cooldown / 1000;
   /** @type {HTMLSelectElement} */ (find('#mode')).value = mode;
-  /** @type {HTMLSelectElement} */ (find('#seconds')).value = String(cooldown / 1000);
+  if (![...slow.options].some((option) => Number(option.value) === seconds)) slow.add(new Option(words.tn('{n} second between comments', '{n} seconds between comments', seconds), String(seconds)));
+  slow.value = String(seconds);
 }
-find('#mode').addEventListener('change', (event) => { ask('room.set_mode', { mode: /** @type {HTMLSelectElement} */ (event.target).value }).then(() => toast(t('Saved.')), refused); });
-find('#seconds').addEventListener('change', (event) => { ask('room.set_slow', { seconds: Number(/** @type {HTMLSelectElement} */ (event.target).value) }).then(() => toast(t('Saved.')), refused); });
+/** @param {string} id @param {(value: string) => [string, Record<string, any>]} how */
+function choice(id, how) {
+  const select = /** @type {HTMLSelectElement} */ (find(id));
+  let before = select.value;
+  select.addEventListener('focus', () => { before = select.value; });
+  select.addEventListener('change', () => {
+    const [cmd, args] = how(select.value);
+    ask(cmd, args).then(() => { before = select.value; toast(t('Saved.')); }, (error) => { select.value = before; refused(error); });
+  });
+}
+choice('#mode', (mode) => ['room.set_mode', { mode }]);
+choice('#seconds', (seconds) => ['room.set_slow', { seconds: Number(seconds) }]);
 
 function tick() {
   const { state, started_at: started, starts_at: starts } = page.broadcast;
   const seconds = Math.floor(Math.abs(connection.now() - (state === 'live' ? started : starts)) / 1000);
   const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
-  const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const hours = Math.floor(seconds / 3600), clock = `${two(hours)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   if (state === 'live') put('timer', clock);
-  else if (state === 'scheduled') put('timer', connection.now() < starts ? t('Starts in {time}', { time: clock }) : t('Late by {time}', { time: clock }));
-  arrivals = arrivals.filter((at) => at > Date.now() - 60_000);
-  put('rate', words.number(arrivals.length));
+  else if (state === 'scheduled') put('timer', connection.now() >= starts ? t('Late by {time}', { time: clock }) : hours < 24 ? t('Starts in {time}', { time: clock }) : words.tn('Starts in {n} day', 'Starts in {n} days', Math.floor(hours / 24)));
+  put('rate', words.number(comments.rate()));
 }
 setInterval(tick, 1000);
 tick();
 
 const hold = document.querySelector('[data-hold]');
-if (hold instanceof HTMLFormElement) {
-  const button = /** @type {HTMLButtonElement} */ (find('button', hold));
-  /** @type {any} */
-  let timer = null;
-  let sure = false;
-  const press = () => { button.classList.add('holding'); timer ??= setTimeout(() => { sure = true; hold.requestSubmit(); }, 2000); };
-  const release = () => { button.classList.remove('holding'); clearTimeout(timer); timer = null; };
-  hold.addEventListener('submit', (event) => { if (!sure) { event.preventDefault(); toast(t('Hold for two seconds to end the broadcast')); } });
-  button.addEventListener('pointerdown', press);
-  for (const name of ['pointerup', 'pointerleave', 'pointercancel', 'blur']) button.addEventListener(name, release);
-  button.addEventListener('keydown', (event) => { if ((event.key === ' ' || event.key === 'Enter') && !event.repeat) press(); });
-  button.addEventListener('keyup', release);
-}
+if (hold instanceof HTMLFormElement) holdToSend(hold, () => toast(t('Hold for two seconds to end the broadcast')));
 
 rememberZone();
 localTimes(document);

@@ -15,24 +15,40 @@ const DEEDS = { live: 'question.answer', answer: 'question.answer', dismiss: 'qu
 export class Questions {
   /** @type {Map<string, Question>} */ #all = new Map();
   #armed = false;
+  #asking = false;
+  #stale = false;
 
   /**
    * @param {{list: HTMLElement, card: HTMLTemplateElement, empty: HTMLElement, words: Words, sort: string,
-   *   questions: Question[], live: () => boolean, open: number, answered: number,
-   *   ask: (cmd: string, args: Record<string, any>) => Promise<any>, fetchAll: (sort: string) => Promise<Question[]>,
+   *   questions: Question[], live: () => boolean,
+   *   ask: (cmd: string, args: Record<string, any>) => Promise<any>, fetchAll: (sort: string) => Promise<{questions: Question[], counts: {open: number, answered: number}}>,
    *   counts: (open: number, answered: number) => void}} how
    */
   constructor(how) {
-    this.how = how; this.sort = how.sort; this.open = how.open; this.answered = how.answered;
+    this.how = how; this.sort = how.sort;
     for (const question of how.questions) this.#all.set(question.id, question);
     how.list.addEventListener('submit', (event) => this.#submitted(event));
   }
 
-  /** @param {string} sort */
+  /** Show them in another order, as the server has them now. @param {string} sort */
   async sortBy(sort) {
+    const { questions, counts } = await this.how.fetchAll(sort);
     this.sort = sort;
-    this.#all = new Map((await this.how.fetchAll(sort)).map((question) => [question.id, question]));
+    this.#all = new Map(questions.map((question) => [question.id, question]));
+    this.how.counts(counts.open, counts.answered);
     this.#draw();
+  }
+
+  /** Ask again how many there are, soon, and not more often than every two seconds. */
+  #recount() {
+    this.#stale = true;
+    if (this.#asking) return;
+    this.#asking = true;
+    setTimeout(async () => {
+      this.#stale = false;
+      await this.sortBy(this.sort).catch(() => {});
+      setTimeout(() => { this.#asking = false; if (this.#stale) this.#recount(); }, 1500);
+    }, 500);
   }
 
   /** @param {import('../core/connection.js').Body} body */
@@ -40,32 +56,25 @@ export class Questions {
     const known = this.#all.get(body.id);
     switch (body.event) {
       case 'question.asked':
-        if (!known) { this.#count(1, 0); if (this.sort !== 'answered') this.#all.set(body.id, /** @type {any} */ (body)); }
+        if (this.sort !== 'answered') this.#all.set(body.id, /** @type {any} */ (body));
+        this.#recount();
         break;
       case 'question.voted': if (known) known.votes = body.votes; break;
       case 'question.answered':
-        if (!known || known.state === 'open') this.#count(-1, 1);
         if (this.sort === 'answered' || known) this.#all.set(body.id, /** @type {any} */ (body));
+        this.#recount();
         break;
       case 'question.shown': for (const question of this.#all.values()) question.shown = question.id === body.id; break;
       case 'comment.edited': if (known) known.text = body.text; break;
       case 'question.withdrawn': case 'comment.deleted': case 'comment.hidden':
-        if (known?.state === 'open') this.#count(-1, 0);
-        this.#all.delete(body.id);
+        if (this.#all.delete(body.id)) this.#recount();
         break;
-      case 'comments.purged': for (const [id, question] of this.#all) if (question.author.id === body.person) this.#all.delete(id); break;
+      case 'comments.purged': case 'comments.unpurged': this.#recount(); break;
       default: return;
     }
     if (this.#armed) return;
     this.#armed = true;
     setTimeout(() => { this.#armed = false; this.#draw(); }, 150);
-  }
-
-  /** @param {number} open @param {number} answered */
-  #count(open, answered) {
-    this.open = Math.max(0, this.open + open);
-    this.answered += answered;
-    this.how.counts(this.open, this.answered);
   }
 
   #draw() {
@@ -98,6 +107,7 @@ export class Questions {
     const avatar = card.querySelector('.av');
     if (avatar) { avatar.className = `av xs h${hue(question.author.id)}`; avatar.textContent = initials(question.author.name); }
     const show = card.querySelector('[data-deed=show] button'), live = card.querySelector('[data-deed=live] button');
+    put('[data-write]', question.answer ? words.t('Better answer') : words.t('Write'));
     show?.setAttribute('aria-pressed', String(question.shown));
     put('[data-deed=show] [data-label]', question.shown ? words.t('Take off the screen') : words.t('Show to everybody'));
     if (live instanceof HTMLButtonElement) live.disabled = !this.how.live();
@@ -118,7 +128,7 @@ export class Questions {
     const buttons = form.querySelectorAll('button');
     for (const button of buttons) button.disabled = true;
     this.how.ask(cmd, args)
-      .then(() => { form.closest('details')?.removeAttribute('open'); }, () => {})
+      .then(() => { form.closest('details')?.removeAttribute('open'); if (field) field.value = field.defaultValue = args.text; }, () => {})
       .finally(() => { for (const button of buttons) button.disabled = false; });
   }
 }
