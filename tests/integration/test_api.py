@@ -242,7 +242,8 @@ async def test_the_description_names_every_address_and_error_word(site: Site) ->
 
     assert {
         *("/v1/guest", "/v1/ticket", "/v1/rooms", "/v1/rooms/{room}"),
-        *("/v1/rooms/{room}/messages", "/v1/rooms/{room}/questions", "/v1/openapi.json"),
+        *("/v1/rooms/{room}/messages", "/v1/rooms/{room}/questions"),
+        *("/v1/search", "/v1/openapi.json"),
     } <= set(described["paths"])
     schemas = described["components"]["schemas"]
     text = str(described)
@@ -302,3 +303,24 @@ async def test_a_form_above_the_bound_is_told_as_a_page(site: Site) -> None:
 
     assert response.status_code == 413
     assert response.headers["content-type"].startswith("text/html")
+
+
+async def test_search_finds_what_was_said_where_one_may_read(site: Site) -> None:
+    aoi = await site.world.member("Aoi")
+    room = await site.world.room("tea")
+    team = await site.world.room("team", visibility="members")
+    for number, where in enumerate((room, team)):
+        args = {"room": where.id, "text": "green tea leaves", "client_message_id": f"c{number}"}
+        await comments.post(site.world.ctx, aoi, args)
+    await site.world.save()
+
+    nameless = await site.http.get("/v1/search", params={"q": "tea leaf"})
+    nothing = await site.http.get("/v1/search", params={"q": " "})
+    hidden = await site.http.get("/v1/search", params={"q": "tea", "room": team.id})
+    page = await site.http.get("/search", params={"q": "tea leaf"})
+
+    assert [(hit["room"], hit["text"]) for hit in nameless.json()["hits"]] == [
+        (room.id, "green tea leaves")
+    ]
+    assert (error(nothing), error(hidden)) == ((422, "invalid"), (404, "not_found"))
+    assert (page.status_code, "green" in page.text) == (200, True)

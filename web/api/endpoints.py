@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rooms.events import Author
 from rooms.questions.rules import SORTS, QuestionInfo
-from web.api import entry, questions, rooms
+from web.api import entry, questions, rooms, search
 from web.api.table import Endpoint, Parameter, document, json, routes_of
 from web.errors import STATUS
+from web.pages.search import PERIODS, STATES
 from web.session import context_of
 
 
@@ -20,6 +22,35 @@ class OpenApi(TypedDict):
     openapi: str
     info: dict[str, Any]
     paths: dict[str, Any]
+
+
+class FoundAnswer(TypedDict):
+    """The answer of a question that was found; `second` when it was given live."""
+
+    author: Author
+    text: str | None
+    marks: list[list[int]]
+    second: int | None
+
+
+class Found(TypedDict):
+    """Something that was said; marks are [from, to) in code points, `at` in ms since 1970."""
+
+    kind: str
+    id: str
+    room: str
+    author: Author
+    text: str
+    marks: list[list[int]]
+    at: int
+    votes: NotRequired[int]
+    answer: NotRequired[FoundAnswer]
+
+
+class FoundList(TypedDict):
+    """What a search found, the best first."""
+
+    hits: list[Found]
 
 
 class QuestionList(TypedDict):
@@ -58,6 +89,22 @@ endpoints: list[Endpoint] = [
             rooms.LIMIT,
         ),
         errors=("not_found", "invalid"),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/search",
+        search.search,
+        "What was said, asked and answered in the rooms that you may see, best first.",
+        FoundList,
+        parameters=(
+            Parameter("q", "query", "What to search for.", {"type": "string"}),
+            Parameter("room", "query", "Only in this room.", {"type": "string"}),
+            Parameter("author", "query", "Only by this person.", {"type": "string"}),
+            Parameter("state", "query", "Only questions like these.", {"enum": list(STATES)}),
+            Parameter("period", "query", "Only of the last while.", {"enum": list(PERIODS)}),
+            rooms.LIMIT,
+        ),
+        errors=("invalid", "not_found"),
     ),
     Endpoint("GET", "/v1/openapi.json", describe, "This description.", OpenApi),
 ]
