@@ -161,6 +161,10 @@ async def denied_as(ctx: Context, viewer: Viewer, room_id: str, refused: Refused
     """Turn the engine's `denied` into `muted` or `banned`, with the reason when it is known."""
     known = await standing(ctx, viewer, room_id)
     until = int(refused.details.get("until", 0))
+    if until > max(known.muted_until, known.banned_until):
+        # The engine was told before this process was.
+        ctx.of(Screening).stale()
+        known = await standing(ctx, viewer, room_id)
     kind = "banned" if known.banned_until >= max(known.muted_until, 1) else "muted"
     sentence = told(kind, known.reason)
     return Refused(kind, sentence, until=wire_until(until), why=known.reason)

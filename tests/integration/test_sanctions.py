@@ -65,6 +65,20 @@ async def test_a_muted_person_is_told_why_and_until_when(place: Stage) -> None:
     assert "advertising" in told.message
 
 
+async def test_the_reason_is_told_by_a_gateway_that_did_not_hear_of_the_mute(place: Stage) -> None:
+    other = place.gateways[1]
+    await judged(other.ctx, place.guest, place.room)
+    other.ctx.broker.on_control = lambda body: None
+    await actions.mute(
+        place.ctx, place.ren, GUEST, room=place.room, seconds=300, reason="advertising"
+    )
+
+    refused = await refusal(place.say(place.guest, "hi", gateway=1))
+    told = await screening.denied_as(other.ctx, place.guest, place.room, refused)
+
+    assert told.details["why"] == "advertising"
+
+
 async def test_a_mute_holds_in_its_room_only(place: Stage) -> None:
     await actions.mute(place.ctx, place.ren, GUEST, room=place.room, seconds=None)
 
