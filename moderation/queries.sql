@@ -367,3 +367,19 @@ SELECT created_at FROM guests WHERE id = $1;
 -- The sanctions that hold for a person.
 SELECT id, room_id, kind, until, reason, by_name, at FROM sanctions
 WHERE person = $1 AND revoked_at IS NULL AND coalesce(until, 'infinity') > $2 ORDER BY at DESC;
+
+-- feed --
+-- The newest messages of a room with hidden ones, who hid them, and how often they are reported.
+SELECT m.id, m.author, m.author_name, m.author_rank, m.text, m.state, m.is_question, m.at,
+       m.epoch, m."offset", h.actor_name AS hidden_by,
+       (SELECT count(*) FROM reports r
+        WHERE r.room_id = m.room_id AND r.message_id = m.id AND r.outcome IS NULL) AS reports
+FROM (SELECT * FROM messages
+      WHERE room_id = $1 AND "offset" IS NOT NULL AND state IN ('visible', 'hidden')
+        AND ($2::text IS NULL OR text ILIKE $2 OR author_name ILIKE $2)
+      ORDER BY epoch DESC, "offset" DESC LIMIT $3) m
+LEFT JOIN LATERAL (SELECT actor_name FROM audit_log
+                   WHERE m.state = 'hidden' AND ((message_id = m.id AND action = 'hide')
+                         OR (person = m.author AND action = 'purge'))
+                   ORDER BY at DESC LIMIT 1) h ON true
+ORDER BY m.epoch, m."offset";

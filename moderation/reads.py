@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -91,6 +92,47 @@ class Card:
     history: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message in the feed of a moderator, hidden ones included; `at` in ms."""
+
+    id: str
+    author: str
+    author_name: str
+    role: str
+    text: str
+    hidden: bool
+    hidden_by: str | None
+    question: bool
+    reports: int
+    at: int
+    epoch: int
+    offset: int
+
+
+async def feed(db: Queries, room: str, *, find: str = "", limit: int = PAGE) -> list[Line]:
+    """Give the newest messages of a room, the oldest first; `find` looks in texts and names."""
+    pattern = re.sub(r"([%_\\])", r"\\\1", find)
+    rows = await db.all(SQL.feed, int(room), f"%{pattern}%" if find else None, limit)
+    return [
+        Line(
+            id=wire_id(row["id"]),
+            author=row["author"],
+            author_name=row["author_name"],
+            role=Rank.of(row["author_rank"]).wire,
+            text=row["text"],
+            hidden=row["state"] == "hidden",
+            hidden_by=row["hidden_by"],
+            question=row["is_question"],
+            reports=row["reports"],
+            at=audit.millis(row["at"]),
+            epoch=row["epoch"],
+            offset=row["offset"],
+        )
+        for row in rows
+    ]
 
 
 async def queue(db: Queries, room: str | None, *, limit: int = MOST) -> list[HeldItem]:

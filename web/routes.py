@@ -13,6 +13,7 @@ from web.api import endpoints as api
 from web.errors import as_json
 from web.pages import (
     account,
+    console,
     demo,
     home,
     media,
@@ -51,6 +52,7 @@ routes: list[BaseRoute] = [
     *room.routes,
     *search.routes,
     *studio.routes,
+    *console.routes,
     *settings.routes,
     *texts.routes,
 ]
