@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from rooms.access import Action, in_wire_words, require
 from rooms.cache import RoomCache
 from rooms.events import packed
@@ -71,7 +73,7 @@ async def answer(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[
     room, number, key = await _asked(ctx, viewer, args, Action.ANSWER)
     given = rules.read_answer(args)
     async with durable(ctx) as d:
-        await _held(d, room, number)
+        held = await _held(d, room, number)
         second = None
         if given.live:
             on = await d.one(SQL.broadcast_on, int(room.id))
@@ -82,6 +84,7 @@ async def answer(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[
         found = await reads.question(d, key)
         body = rules.QuestionAnswered(event="question.answered", **rules.info(found))
         d.publish(_push(room.channel, key, body, found.author["id"]))
+        _leave_stage(d, room, held)
     return {"id": key, "second": second}
 
 
@@ -89,10 +92,12 @@ async def dismiss(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict
     """Take a question {room, id} off the list; its message stays."""
     room, number, key = await _asked(ctx, viewer, args, Action.ANSWER)
     async with durable(ctx) as d:
-        if await _held(d, room, number) != "dismissed":
+        held = await _held(d, room, number)
+        if held["state"] != "dismissed":
             await d.run(SQL.set_state, int(room.id), number, "dismissed")
             body = rules.QuestionWithdrawn(event="question.withdrawn", id=key)
             d.publish(_push(room.channel, key, body))
+            _leave_stage(d, room, held)
     return {"id": key}
 
 
@@ -171,12 +176,19 @@ async def _asked(
     return room, number, message_id(number)
 
 
-async def _held(d: Durable, room: Room, number: UUID) -> str:
-    """Hold a question while it changes, and give its state."""
+async def _held(d: Durable, room: Room, number: UUID) -> Record:
+    """Hold a question while it changes; gives whether it is `shown`, and its state."""
     row = await d.one(SQL.lock, int(room.id), number)
     if row is None:
         raise Refused("not_found", "There is no such question.")
-    return str(row["state"])
+    return row
+
+
+def _leave_stage(d: Durable, room: Room, held: Record) -> None:
+    """Tell that what was on the stage is there no more."""
+    if held["shown"]:
+        body = rules.QuestionShown(event="question.shown", id=None)
+        d.publish(_push(room.channel, "", body))
 
 
 def _asked_push(q: Question) -> Publish:

@@ -274,3 +274,14 @@ async def test_the_order_follows_votes_or_time(town):
     await actions.answer(town.ctx, host, {"room": room.id, "id": new, "text": "はい"})
     assert [q.id for q in await reads.listed(town.db, room.id, "answered")] == [new]
     assert await reads.counts(town.db, room.id) == {"open": 1, "answered": 1}
+
+
+async def test_a_question_that_is_answered_leaves_the_stage(town):
+    room, host, mio = await evening(town)
+    key = await ask(town, room, mio, "朝も使えますか?")
+    await actions.show(town.ctx, host, {"room": room.id, "id": key})
+
+    await actions.answer(town.ctx, host, {"room": room.id, "id": key, "text": "はい"})
+
+    assert (await events(town, room))[-1] == {"event": "question.shown", "id": None}
+    assert not (await reads.question(town.db, key)).shown
