@@ -16,7 +16,8 @@ from server.database import Database
 from server.errors import HirobaError, SettingsError
 from server.settings import DATA, Settings
 from tests.running import ROOT, clean_environ, running
-from web.cli import demo
+from web.cli import demo, paths
+from web.cli.paths import located
 
 COMMAND = [sys.executable, "-m", "web.cli", "serve", "--no-demo", "--port", "0"]
 
@@ -81,20 +82,20 @@ def test_the_demo_is_refused_where_strangers_come(public: dict[str, str]) -> Non
 def test_demo_and_community_have_folders_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "DATA", tmp_path)
+    monkeypatch.setattr(paths, "DATA", tmp_path)
     settings = Settings.for_tests(data_dir=tmp_path)
 
-    assert demo.located(settings, True).data_dir == tmp_path / "demo"
-    assert demo.located(settings, False).data_dir == tmp_path / "community"
-    assert demo.located(settings, None).data_dir == tmp_path / "community"
+    assert located(settings, True).data_dir == tmp_path / "demo"
+    assert located(settings, False).data_dir == tmp_path / "community"
+    assert located(settings, None).data_dir == tmp_path / "community"
     (tmp_path / "demo").mkdir()
-    assert demo.located(settings, None).data_dir == tmp_path / "demo"
+    assert located(settings, None).data_dir == tmp_path / "demo"
     (tmp_path / "community").mkdir()
-    assert demo.located(settings, None).data_dir == tmp_path / "community"
+    assert located(settings, None).data_dir == tmp_path / "community"
 
 
 def test_a_chosen_folder_is_kept(tmp_path: Path) -> None:
     settings = Settings.for_tests(data_dir=tmp_path)
 
-    assert demo.located(settings, True) == settings
-    assert demo.located(replace(settings, data_dir=DATA), True).data_dir == DATA / "demo"
+    assert located(settings, True) == settings
+    assert located(replace(settings, data_dir=DATA), True).data_dir == DATA / "demo"

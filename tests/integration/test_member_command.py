@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import tempfile
 from argparse import ArgumentParser
 
 import pytest
@@ -12,6 +15,7 @@ from server.database import Database
 from server.errors import Refused
 from server.identity import Claims, Keyring
 from server.settings import Settings
+from tests.running import ROOT, clean_environ
 from web.cli import people
 
 
@@ -98,3 +102,26 @@ def test_a_name_that_is_taken_is_refused(member: Command) -> None:
 
     with pytest.raises(Refused):
         member("create", "aki")
+
+
+def test_the_data_directory_may_be_named_anywhere() -> None:
+    with tempfile.TemporaryDirectory(prefix="hiroba-member-") as folder:
+        data = f"{folder}/data"
+        migrated = hiroba("migrate", "--data", data)
+        created = hiroba("member", "create", "Aki", "--role", "host", "--data", data)
+        changed = hiroba("member", "--data", data, "role", "m1", "moderator")
+
+    assert migrated.returncode == 0
+    assert created.stdout.startswith("m1\nhttp://127.0.0.1:8000/reset/")
+    assert changed.stdout == "m1 is moderator now\n"
+
+
+def hiroba(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "web.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=clean_environ(),
+        timeout=120,
+    )

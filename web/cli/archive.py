@@ -37,7 +37,7 @@ class ArchiveError(HirobaError):
     """A backup cannot be made or used; the sentence says why."""
 
 
-def add_file(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the file that both commands take."""
     parser.add_argument("file", type=Path, help="the archive, one file")
 

@@ -45,7 +45,7 @@ class ManagedChild:
         self.name = name
         self.talks = not module
         self.restarts = 0
-        self._arguments = module or ("web.cli", role, "--name", name)
+        self._arguments = module or ("web.cli", role, "--process", name)
         self._environ = environ
         self._listener = listener
         self._child: Child | None = None

@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import replace
 
 from server.child import Child, spawn
 from server.database import Database
-from server.embedded import running_servers
 from server.embedded_place import make_private
 from server.errors import HirobaError, SettingsError
-from server.settings import DATA, Settings
+from server.settings import Settings
 from web.cli.children import environment
 from web.demo.community import SIGN_INS, password, people
 from web.demo.seed import SEEDED
 
-KINDS = ("community", "demo")
 CLIP = "demo.mp4"
-
-
-def located(settings: Settings, demo: bool | None) -> Settings:
-    """Give the default data directory of the demo or of a community; a chosen one stays.
-
-    With None it is the one that runs, else the one that is there.
-    """
-    if settings.data_dir != DATA:
-        return settings
-    folders = [DATA / kind for kind in KINDS]
-    if demo is not None:
-        return replace(settings, data_dir=folders[demo])
-    running = (folder for folder in folders if running_servers(folder) is not None)
-    there = (folder for folder in folders if folder.exists())
-    return replace(settings, data_dir=next(running, next(there, folders[0])))
 
 
 def refuse_for_strangers(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -22,6 +23,7 @@ from server.websocket import WebSocketProtocol
 from web.app import create_app
 from web.cli import listeners
 from web.cli.process import serves, stopping
+from web.cli.servers import reachable
 
 GRACE = 5
 """Seconds that open requests get after the drain."""
@@ -45,12 +47,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, _: argparse.Namespace) -> int:
     """Serve until SIGTERM, SIGINT or the end of the supervisor; gives the exit status."""
     raise_files_limit()
     descriptor = os.environ.get(listeners.VARIABLE)
     listener = listeners.inherited(descriptor) if descriptor else listeners.bind(settings)[0]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        reachable(settings, start=False) as settings,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         return runner.run(_serve(settings, listener))
 
 

@@ -5,51 +5,40 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 
 from server import log
 from server.errors import HirobaError
 from server.settings import Settings, describe
-from web.cli import archive, demo, doctor, gateway, people, room, serve, upkeep, worker
-from web.cli.paths import program_version
-from web.cli.servers import reachable
+from web.cli.paths import add_data, located, program_version
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One subcommand: its help, its options, and what it does."""
+    """One subcommand: its help, and the module that is loaded only when it is called."""
 
     help: str
-    run: Callable[[Settings, argparse.Namespace], int]
-    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
-
-
-def _gateway(settings: Settings, _: argparse.Namespace) -> int:
-    with reachable(settings, start=False) as found:
-        return gateway.run(found)
-
-
-def _worker(settings: Settings, _: argparse.Namespace) -> int:
-    with reachable(settings, start=False) as found:
-        return worker.run(found)
+    module: str
+    run: str = "run"
+    arguments: str = "add_arguments"
 
 
 COMMANDS = {
-    "serve": Command("start everything (the default)", serve.run, serve.add_arguments),
-    "gateway": Command("start one gateway on servers that run", _gateway),
-    "worker": Command("start one worker on servers that run", _worker),
-    "migrate": Command("bring the database to this version", upkeep.run_migrate),
-    "member": Command(
-        "create members, give roles, links and bot tokens", people.run, people.add_arguments
-    ),
+    "serve": Command("start everything (the default)", "web.cli.serve"),
+    "gateway": Command("start one gateway on servers that run", "web.cli.gateway"),
+    "worker": Command("start one worker on servers that run", "web.cli.worker"),
+    "migrate": Command("bring the database to this version", "web.cli.upkeep", "run_migrate"),
+    "member": Command("create members, give roles, links and bot tokens", "web.cli.people"),
+    "room": Command("create a room", "web.cli.room"),
     "secret": Command(
-        "rotate the secret that signs tokens", upkeep.run_secret, upkeep.add_secret_arguments
+        "rotate the secret that signs tokens", "web.cli.upkeep", "run_secret", "secret_arguments"
     ),
-    "room": Command("create a room", room.run, room.add_arguments),
-    "backup": Command("save everything in one file", archive.run_backup, archive.add_file),
-    "restore": Command("fill an empty data directory", archive.run_restore, archive.add_file),
-    "doctor": Command("say what is wrong with configuration and servers", doctor.run),
+    "backup": Command("save everything in one file", "web.cli.archive", "run_backup"),
+    "restore": Command("fill an empty data directory", "web.cli.archive", "run_restore"),
+    "doctor": Command("say what is wrong with configuration and servers", "web.cli.doctor"),
 }
 OPTIONS = {"port": "HIROBA_PORT", "gateways": "HIROBA_GATEWAYS", "data": "HIROBA_DATA_DIR"}
 """Options that stand for a setting."""
@@ -60,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = arguments if arguments == ["--version"] else ["serve", *arguments]
-    args = _parser().parse_args(arguments)
+    chosen = COMMANDS.get(arguments[0])
+    module = import_module(chosen.module) if chosen else None
+    args = _parser(arguments[0], module).parse_args(arguments)
     given = {
         variable: value
         for option, variable in OPTIONS.items()
@@ -68,10 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     try:
         settings = Settings.from_env({**_quiet(args), **os.environ, **given})
-        is_demo = not args.no_demo if args.command is COMMANDS["serve"] else None
-        settings = demo.located(settings, is_demo)
-        log.configure(settings.log_level, settings.log_format, args.name)
-        sys.exit(args.command.run(settings, args))
+        settings = located(settings, None if args.command != "serve" else not args.no_demo)
+        log.configure(settings.log_level, settings.log_format, args.process)
+        sys.exit(getattr(module, COMMANDS[args.command].run)(settings, args))
     except HirobaError as error:
         print(f"hiroba: {error}", file=sys.stderr)
         sys.exit(1)
@@ -81,11 +71,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _quiet(args: argparse.Namespace) -> dict[str, str]:
     """Keep the terminal of a person free for what the command itself prints."""
-    at_a_terminal = sys.stderr.isatty() and args.name not in ("gateway", "worker")
+    at_a_terminal = sys.stderr.isatty() and args.process not in ("gateway", "worker")
     return {"HIROBA_LOG_LEVEL": "warning"} if at_a_terminal else {}
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: str, module: ModuleType | None) -> argparse.ArgumentParser:
+    """Build the parser, with the options of the chosen command alone."""
     width = max(len(name) for name, _, _ in describe())
     settings = "\n".join(
         f"  {name:<{width}}  {text}" + (f" [{default}]" if default else "")
@@ -94,15 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hiroba",
         description="A self-hosted server for live commerce and the community around it.",
-        epilog=f"settings (environment variables):\n{settings}",
+        epilog=f"settings (environment variables):\n{settings}\n\n"
+        "From a checkout, `./run` is this command line and `./run test` runs every check.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hiroba {program_version()}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, dest="command"
+    )
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.help)
-        command.arguments(sub)
-        sub.add_argument("--data", metavar="DIR", help="where the private servers keep data")
-        sub.add_argument("--name", default=name, help=argparse.SUPPRESS)
-        sub.set_defaults(command=command)
+        if name == chosen and hasattr(module, command.arguments):
+            getattr(module, command.arguments)(sub)
+        add_data(sub)
+        sub.add_argument("--process", default=name, help=argparse.SUPPRESS)
     return parser

@@ -10,6 +10,7 @@ from rooms.members import actions, tokens
 from server.context import Context, Viewer
 from server.identity import Keyring
 from server.settings import Settings
+from web.cli.paths import add_data
 from web.cli.servers import reachable
 from web.resources import opened
 
@@ -31,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     token.add_argument("person", help="the member's id, such as m42")
     link = actions_of.add_parser("link", help="print a link that sets a new password, once")
     link.add_argument("person", help="the member's id, such as m42")
+    for action in (create, role, token, link):
+        add_data(action)
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:

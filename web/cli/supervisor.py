@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from server import metrics
 from server.child import Child
@@ -26,8 +26,13 @@ ROUND = 0.25
 """Seconds between two looks at the children; the end of one wakes us at once."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-UP = Gauge("hiroba_up", "Whether a process runs.", ["name"])
-RESTARTS = Counter("hiroba_restarts", "Restarts of a process that had died.", ["name"])
+# Its own registry: what the modules of other processes count says nothing about this one.
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+UP = Gauge("hiroba_up", "Whether a process runs.", ["name"], registry=REGISTRY)
+RESTARTS = Counter(
+    "hiroba_restarts", "Restarts of a process that had died.", ["name"], registry=REGISTRY
+)
 
 log = Log(__name__)
 
@@ -178,7 +183,9 @@ class Supervisor:
             UP.labels(name).set(pid is not None)
         pages = await asyncio.gather(*(child.ask("metrics") for child in self.children))
         named = {c.name: str(page) for c, page in zip(self.children, pages, strict=True) if page}
-        return await asyncio.to_thread(metrics.merge, {"supervisor": metrics.render(), **named})
+        return await asyncio.to_thread(
+            metrics.merge, {"supervisor": metrics.render(REGISTRY), **named}
+        )
 
     def _alive(self) -> Mapping[str, Any]:
         return {

@@ -34,7 +34,7 @@ def run_migrate(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-def add_secret_arguments(parser: argparse.ArgumentParser) -> None:
+def secret_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the one thing to do with secrets."""
     parser.add_argument("action", choices=["rotate"], help="sign with a new secret from now on")
 

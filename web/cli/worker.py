@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 
@@ -15,14 +16,18 @@ from server.outbox import Sweeper
 from server.settings import Settings
 from server.stream_worker import StreamWorker
 from web.cli.process import serves, stopping
+from web.cli.servers import reachable
 from web.resources import opened
 
 log = Log(__name__)
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, _: argparse.Namespace) -> int:
     """Work until SIGTERM, SIGINT or the end of the supervisor; gives the exit status."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        reachable(settings, start=False) as settings,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         return runner.run(_work(settings))
 
 
