@@ -9,7 +9,9 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from server.context import Context
+from moderation import sanctions, screening
+from rooms.community.reads import CommunityCache
+from server.context import Context, Viewer
 from server.errors import Refused
 from server.gateway import Gateway
 from server.settings import Settings
@@ -28,6 +30,7 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             ctx = await stack.enter_async_context(opened(settings, listen=True))
+            await warm(ctx)
             gateway = await Gateway.open(ctx, Product())
             stack.push_async_callback(gateway.close)
             yield {
@@ -48,6 +51,13 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(Bounded),
         ],
     )
+
+
+async def warm(ctx: Context) -> None:
+    """Read what judging anybody needs, so that readers who come back need no Postgres here."""
+    await screening.standing(ctx, Viewer(), None)
+    await sanctions.address_hash(ctx, "192.0.2.1")
+    await ctx.of(CommunityCache).get()
 
 
 def checks(ctx: Context, gateway: Gateway) -> dict[str, Check]:
