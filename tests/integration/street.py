@@ -52,10 +52,13 @@ class Watcher:
 
     def __init__(self, url: str, room: Room | str, **options: Any) -> None:
         feed = options.pop("feed", "full")
+        position = options.pop("position", None)
         name = room if isinstance(room, str) else room.channel
         self.items: list[Item] = []
         self.client = Client(url, random=lambda: 0.0, **options)
-        self.channel = self.client.channel(name, feed=feed, handler=self.items.append)
+        self.channel = self.client.channel(
+            name, feed=feed, position=position, handler=self.items.append
+        )
 
     async def __aenter__(self) -> Watcher:
         await self.client.open()

@@ -15,13 +15,16 @@ from websockets.typing import Origin, Subprotocol
 
 from moderation.rules import Rank
 from rooms import actions as rooms
+from rooms.comments import actions as comments
 from rooms.history import reads as history
 from rooms.reactions import actions as reactions
 from server.errors import Refused
+from server.migrate import migrate
 from server.protocol import CloseCode
 from server.settings import Settings
 from tests.integration.channels import until
 from tests.integration.street import Street, Watcher, street
+from tests.servers import MIGRATIONS, Own
 from web.commands import COMMANDS
 from web.errors import STATUS
 from web.session import csrf_token
@@ -286,3 +289,35 @@ async def test_who_may_no_longer_read_a_room_is_sent_away(town: Street) -> None:
 
     assert member.client.closed is not None
     assert member.client.closed.code == 4507
+
+
+async def test_readers_resume_on_another_gateway_while_the_database_is_away(
+    own_servers: Own,
+) -> None:
+    settings = Settings.for_tests(
+        database_url=own_servers.postgres.dsn(), redis_url=own_servers.valkey.url
+    )
+    await migrate(settings.database_url, MIGRATIONS)
+    async with street(settings) as town:
+        aoi, room = await town.world.member("Aoi"), await town.world.room()
+        first = {"room": room.id, "text": "before", "client_message_id": "before"}
+        await comments.post(town.world.ctx, aoi, first)
+        tokens = [await town.token(aoi), await town.guest("Ken")]
+        resume, place = [], []
+        for token in tokens:
+            async with Watcher(town.urls[0], room, token=token) as before:
+                resume.append(before.client.welcome["resume"])
+                place.append(before.channel.position)
+        async with Watcher(town.urls[0], room, token=tokens[0]) as writer:
+            own_servers.freeze(own_servers.postgres)
+            for n in range(3):
+                args = {"room": room.id, "text": f"line {n}", "client_message_id": f"c{n}"}
+                await writer.client.call("comment.post", args)
+
+            for token, position in zip(resume, place, strict=True):
+                options = {"token": token, "position": position}
+                async with Watcher(town.urls[1], room, **options) as back:
+                    await until(lambda back=back: len(back.received) == 3)
+                    texts = [body["text"] for body in back.bodies]
+                    assert texts == ["line 0", "line 1", "line 2"]
+        own_servers.thaw(own_servers.postgres)
