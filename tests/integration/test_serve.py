@@ -98,6 +98,16 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(
     assert not (folder / "data").exists()
 
 
+def test_a_metrics_port_that_is_taken_is_named(hiroba: Running, folder: Path) -> None:
+    port = hiroba.facts["metrics_url"].split(":")[2].split("/")[0]
+    options = ("--no-demo", "--port", "0", "--data", str(folder / "data"))
+
+    second = cli("serve", *options, HIROBA_METRICS_PORT=port)
+
+    assert second.returncode == 1
+    assert second.stderr.startswith("hiroba: HIROBA_METRICS_PORT: ")
+
+
 def test_each_gateway_has_a_socket_on_the_loopback_address(hiroba: Running) -> None:
     port = int(hiroba.url.rpartition(":")[2])
 

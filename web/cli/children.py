@@ -26,6 +26,34 @@ ANSWER = 2.0
 log = Log(__name__)
 
 
+class Backoff:
+    """When to start again what has died: later after each death in a row."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._deaths = 0
+        self._due: float | None = None
+
+    def begin(self) -> None:
+        """Note that it was started."""
+        self._begun = time.monotonic()
+        self._due = None
+
+    def died(self) -> float | None:
+        """Note that it is dead; gives the seconds to wait the first time, then None."""
+        if self._due is not None:
+            return None
+        now = time.monotonic()
+        self._deaths = 1 if now - self._begun > HEALTHY else self._deaths + 1
+        delay = min(LONGEST_DELAY, 0.25 * 2.0**self._deaths)
+        self._due = now + delay
+        return delay
+
+    def is_due(self) -> bool:
+        """Tell whether the time to start it again has come."""
+        return self._due is not None and time.monotonic() >= self._due
+
+
 class ManagedChild:
     """One of our own processes, by its role and number; started again when it dies.
 
@@ -51,9 +79,7 @@ class ManagedChild:
         self._child: Child | None = None
         self._pipe: ControlPipe | None = None
         self._pipe_task: asyncio.Task[None] | None = None
-        self._started = 0.0
-        self._deaths = 0
-        self._start_at: float | None = None
+        self._backoff = Backoff()
 
     @property
     def pid(self) -> int | None:
@@ -62,6 +88,7 @@ class ManagedChild:
 
     async def start(self) -> None:
         """Start the process with its end of the pipe and, for a gateway, its listening socket."""
+        self._backoff.begin()
         ours, theirs = socket.socketpair()
         with theirs:
             descriptors = [theirs.fileno()]
@@ -77,8 +104,6 @@ class ManagedChild:
             )
         self._pipe = await ControlPipe.open(ours)
         self._pipe_task = asyncio.create_task(self._pipe.run())
-        self._started = time.monotonic()
-        self._start_at = None
 
     async def ready(self) -> bool:
         """Wait until it says that it serves; False when it ends before."""
@@ -105,18 +130,17 @@ class ManagedChild:
         """Start it again when it has died, later after each death in a row."""
         if self.pid is not None:
             return
-        now = time.monotonic()
-        if self._start_at is None:
+        if (delay := self._backoff.died()) is not None:
             await self._release()
             status = None if self._child is None else self._child.returncode
-            self._deaths = 1 if now - self._started > HEALTHY else self._deaths + 1
-            delay = min(LONGEST_DELAY, 0.25 * 2**self._deaths)
             log.error("process.died", name=self.name, status=status, again_in=delay)
-            self._start_at = now + delay
-        elif now >= self._start_at:
+        elif self._backoff.is_due():
             self.restarts += 1
-            await self.start()
-            log.info("process.restarted", name=self.name, pid=self.pid)
+            try:
+                await self.start()
+                log.info("process.restarted", name=self.name, pid=self.pid)
+            except OSError as error:
+                log.error("process.not_started", name=self.name, error=error)
 
     def send(self, number: int) -> None:
         """Send a signal to it."""

@@ -16,9 +16,10 @@ from server import metrics
 from server.child import Child
 from server.embedded import Embedded
 from server.embedded_servers import PrivateServer
+from server.errors import SettingsError
 from server.log import Log
 from server.settings import Settings
-from web.cli.children import ManagedChild, environment
+from web.cli.children import Backoff, ManagedChild, environment
 
 READY = 60.0
 """Seconds in which every child has to serve."""
@@ -56,7 +57,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._wake = asyncio.Event()
-        self._servers_again: dict[str, float] = {}
+        self._backoffs = {server.name: Backoff() for server in self._servers()}
         shared = environment(
             {
                 "DATABASE_URL": settings.database_url,
@@ -91,18 +92,26 @@ class Supervisor:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._told_to_stop)
         loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
+        server = await self._serve_metrics()
         try:
             if not await self._start_all():
                 return 0 if self._stop.is_set() else 1
-            server = await metrics.serve(self._collect, self.settings.metrics_port)
-            self.metrics_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
             await self._finish()
             announce(self)
             await self._look_after_all()
-            server.close()
             return 0
         finally:
             await self._stop_all()
+            server.close()
+
+    async def _serve_metrics(self) -> asyncio.Server:
+        port = self.settings.metrics_port
+        try:
+            server = await metrics.serve(self._collect, port)
+        except OSError as error:
+            raise SettingsError("HIROBA_METRICS_PORT", f"{port}: {error.strerror}") from None
+        self.metrics_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
+        return server
 
     def _told_to_stop(self) -> None:
         if self._stop.is_set():
@@ -133,6 +142,8 @@ class Supervisor:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), 0.1)
+        if child and child.returncode != 0:
+            log.warning("demo.without_clip", status=child.returncode)
 
     async def _ready(self, child: ManagedChild) -> bool:
         if await child.ready():
@@ -165,15 +176,17 @@ class Supervisor:
         """Launch a private server that died; the gateways find it again by themselves."""
         if server.pid is not None:
             return
-        now = time.monotonic()
-        again = self._servers_again.get(server.name)
-        if again is None:
-            log.error("server.died", name=server.name, log=server.log)
-            self._servers_again[server.name] = now + 0.5
-        elif now >= again:
-            server.launch()
+        backoff = self._backoffs[server.name]
+        if (delay := backoff.died()) is not None:
+            log.error("server.died", name=server.name, log=server.log, again_in=delay)
+        elif backoff.is_due():
+            backoff.begin()
             RESTARTS.labels(server.name).inc()
-            self._servers_again[server.name] = now + 2.0
+            try:
+                server.launch()
+                log.info("server.restarted", name=server.name, pid=server.pid)
+            except OSError as error:
+                log.error("server.not_started", name=server.name, error=error)
 
     def _servers(self) -> Sequence[PrivateServer]:
         return self._embedded.servers if self._embedded is not None else ()
