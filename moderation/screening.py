@@ -62,22 +62,26 @@ class Screening:
 
     async def ready(self) -> None:
         """Wait until what is known to have changed is read; Refused only before the first time."""
+        await self.hurry(None)
+        if not self._have:
+            raise Refused("unavailable", "The rules of this community cannot be read.")
+
+    async def hurry(self, first: float | None = PATIENCE) -> None:
+        """Wait as `ready` does, but be content with knowing nothing after `first` seconds."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._have == self._wanted:
             if now >= self._next and self._task is None:
                 self._begin()
             return
-        patience = now + PATIENCE
+        patience = PATIENCE if self._have else first
         while self._have != self._wanted and loop.time() >= self._next:
             task = self._task or self._begin()
-            timeout = patience - loop.time() if self._have else None
-            await asyncio.wait({task}, timeout=timeout)
-            if self._have and loop.time() >= patience:
+            left = None if patience is None else now + patience - loop.time()
+            await asyncio.wait({task}, timeout=left)
+            if patience is not None and loop.time() >= now + patience:
                 # The next ones do not wait as well, one after another, while Postgres is slow.
                 self._next = max(self._next, loop.time() + RETRY)
-        if not self._have:
-            raise Refused("unavailable", "The rules of this community cannot be read.")
 
     def _begin(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._load(self._wanted), name="moderation filters")
@@ -148,11 +152,14 @@ async def screen(ctx: Context, draft: Draft) -> Verdict:
 
 
 async def standing(ctx: Context, viewer: Viewer, room_id: str | None) -> Standing:
-    """Tell how a viewer stands in a room (None: in the whole community)."""
+    """Tell how a viewer stands in a room (None: in the whole community).
+
+    A process that has never reached Postgres knows of nothing; the engine denies all the same.
+    """
     known = ctx.of(Screening)
-    await known.ready()
+    await known.hurry()
     address = b""
-    if viewer.rank < Rank.MEMBER:
+    if viewer.rank < Rank.MEMBER and known.standings:
         address = await sanctions.address_hash(ctx, viewer.address)
     return known.standings.of(viewer.id or "", address, room_id, ctx.clock())
 

@@ -15,9 +15,10 @@ from rooms.members import tokens
 from rooms.members.sessions import SessionCache
 from rooms.rules import Kind, Room, read_channel
 from server.context import Context, Viewer
-from server.errors import Refused
+from server.errors import Closed, Refused
 from server.identity import Claims
 from server.product import Command, Grant
+from server.protocol import CloseCode
 from web.commands import COMMANDS
 
 
@@ -65,6 +66,10 @@ class Product:
         viewer = await tokens.resolve(ctx, claims)
         if viewer.rank == Rank.GUEST and not (await ctx.of(CommunityCache).get()).guests:
             raise Refused("unauthenticated", "Only members take part here; sign up to join.")
+        standing = await screening.standing(ctx, viewer, None)
+        if viewer.id is not None and standing.banned_until > ctx.clock():
+            # Redis refuses as well, but a Redis that lost everything does not know it any more.
+            raise Closed(CloseCode.DENIED, "banned")
         return viewer
 
     async def on_control(self, ctx: Context, body: dict[str, Any]) -> None:

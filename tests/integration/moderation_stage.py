@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,13 +159,18 @@ class Stage:
         known = dict.fromkeys(MESSAGE_EVENTS, ignore)
         found = {**known, **moderation_worker.handlers, **(handlers or {})}
         worker = StreamWorker(self.settings, self.db, found, consumers=[moderation_worker.record])
+        async with self.running(worker):
+            yield worker
+
+    @asynccontextmanager
+    async def running(self, worker: StreamWorker) -> AsyncIterator[None]:
+        """Run a worker beside the test."""
         task = asyncio.create_task(worker.run())
         try:
-            yield worker
+            yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            worker.stop()
+            await asyncio.wait_for(task, 15)
 
 
 async def ignore(tx: Transaction, entries: Sequence[Entry]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from moderation import screening, undo, wordlist
-from moderation.rules import Draft, Rank
+from moderation.rules import Draft, Rank, Standing
 from server.context import Context
 from server.errors import Refused
 from server.migrate import migrate
@@ -181,7 +181,9 @@ async def test_nothing_is_judged_before_the_rules_are_known(
         own_servers.freeze(own_servers.postgres)
         try:
             refused = await refusal(judged(place.ctx, "hello"))
+            standing = await screening.standing(place.ctx, place.guest, place.room)
         finally:
             own_servers.thaw(own_servers.postgres)
 
         assert refused.code == "unavailable"
+        assert standing == Standing()
