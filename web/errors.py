@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from server.errors import Refused
 from server.log import Log
@@ -73,6 +75,9 @@ def answer(request: Request, refused: Refused, status: int | None = None) -> Res
     """Answer a refusal in the form that the asker understands."""
     if wants_json(request):
         return as_json(refused, status)
+    if refused.code == "unauthenticated" and request.method == "GET":
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?back={quote(back)}", 303)
     return page_for(request, status or status_of(refused), refused)
 
 
