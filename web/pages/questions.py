@@ -78,7 +78,12 @@ async def answer(request: Request) -> Response:
 
 async def _asked(request: Request) -> tuple[Question, Any]:
     ctx: Context = request.state.ctx
-    asked = await reads.question(ctx.db, request.path_params["id"])
+    try:
+        asked = await reads.question(ctx.db, request.path_params["id"])
+    except Refused as refused:
+        if refused.code == "invalid":
+            raise Refused("not_found", "There is no such question.") from None
+        raise
     room = await ctx.of(RoomCache).room(asked.room_id)
     require_sight(viewer_of(request), room)
     return asked, room

@@ -21,7 +21,7 @@ from rooms.history import reads as history
 from rooms.questions import actions as question_actions
 from rooms.questions import reads as question_reads
 from rooms.questions.rules import SORTS, info
-from rooms.rules import MODES, Broadcast, Kind, Room, State, broadcast_number
+from rooms.rules import MODES, Broadcast, Kind, Room, State
 from server.context import Context
 from server.errors import Refused
 from server.presence import Presence
@@ -242,7 +242,9 @@ def _moment(text: str, zone: str) -> int:
 
 async def _hosted(request: Request) -> tuple[Broadcast, Room]:
     ctx: Context = request.state.ctx
-    broadcast = await reads.broadcast(ctx.db, broadcast_number(request.path_params["id"]))
+    number = request.path_params["id"]
+    known = number.isascii() and number.isdigit() and 0 < len(number) < 18 and number[0] != "0"
+    broadcast = await reads.broadcast(ctx.db, int(number)) if known else None
     if broadcast is None:
         raise Refused("not_found", "There is no such broadcast.")
     room = await room_reads.room(ctx.db, int(broadcast.room_id))
