@@ -25,7 +25,7 @@ def test_the_products_own_accent_passes_everywhere():
 
 def test_every_suggested_accent_passes():
     rng = random.Random(7)
-    for _ in range(200):
+    for _ in range(25):
         accent = f"#{rng.randrange(1 << 24):06x}"
 
         nearest = colour.nearest_that_passes(accent)
