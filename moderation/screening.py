@@ -177,18 +177,18 @@ async def denied_as(ctx: Context, viewer: Viewer, room_id: str, refused: Refused
     return Refused(kind, sentence, until=wire_until(until), why=known.reason)
 
 
-async def check_name(ctx: Context, name: str, *, own: str = "") -> str:
+async def check_name(ctx: Context, name: str, *, own: str = "", staff: bool = False) -> str:
     """Give a name as it is stored; Refused `invalid` with `problem` when it may not be used.
 
     `own` is the viewer id of who takes it: staff keeps its own name, and may be called what it is.
+    `staff` says that somebody new is to be of the staff.
     """
     known = ctx.of(Screening)
     await known.ready()
     cleaned = clean_name(name)
     others = [key for person, (key, _) in known.staff.items() if person != own]
-    problem = problem_of(
-        cleaned, words=known.filters.words, staff=others, reserved=own not in known.staff
-    )
+    reserved = not staff and own not in known.staff
+    problem = problem_of(cleaned, words=known.filters.words, staff=others, reserved=reserved)
     if problem:
         raise Refused("invalid", _PROBLEMS[problem], field="name", problem=problem)
     return cleaned

@@ -18,6 +18,8 @@ from server.errors import Refused
 from server.outbox import Durable, durable
 from server.rate_limit import RedisLimit
 
+STAFF_CHANGED = {"type": "changed", "what": "staff"}
+"""Tells every process whose names guests must not come close to."""
 TAKEN = "Somebody here has this name already, or one that looks like it."
 
 
@@ -82,7 +84,7 @@ async def sign_out_everywhere(ctx: Context, viewer: Viewer) -> None:
 async def rename(ctx: Context, viewer: Viewer, name: object) -> str:
     """Change one's name; what was written keeps the name it was written under."""
     member_id = rules.member_number(viewer.id or "")
-    cleaned = await check_name(ctx, _text(name), own=viewer.name)
+    cleaned = await check_name(ctx, _text(name), own=viewer.id or "")
     async with durable(ctx) as step:
         if await step.run(SQL.rename, member_id, cleaned, name_key(cleaned)) == "UPDATE 0":
             raise Refused("invalid", TAKEN, field="name", problem="taken")
@@ -125,9 +127,10 @@ async def create(ctx: Context, viewer: Viewer, *, name: object, role: object) ->
     """Add a member without a password; gives the id and a link that sets one."""
     _owner_only(viewer)
     rank = rules.role_rank(role)
-    cleaned = await check_name(ctx, _text(name), own=_text(name) if rank > Rank.MEMBER else "")
+    cleaned = await check_name(ctx, _text(name), staff=Rank.staff(rank))
     async with durable(ctx) as step:
         member_id = await _insert(step, cleaned, None, rank, "en")
+        step.control(STAFF_CHANGED)
         return member_id, await _make_link(step, "reset", member_id)
 
 
@@ -180,13 +183,14 @@ async def use_setup_link(
     ctx: Context, token: str, *, name: object, password: object, language: str
 ) -> int:
     """Become the owner with the one-time set-up link; gives the member's id."""
-    cleaned = await check_name(ctx, _text(name), own=_text(name))
+    cleaned = await check_name(ctx, _text(name), staff=True)
     chosen = rules.checked_password(password, name=cleaned)
     stored = await ctx.of(Passwords).hash(chosen)
     async with durable(ctx) as step:
         used = await step.one(SQL.use_link, rules.secret_hash(token), "setup")
         if used is None or await has_owner(step):
             raise _spent()
+        step.control(STAFF_CHANGED)
         return await _insert(step, cleaned, stored, Rank.OWNER, language)
 
 

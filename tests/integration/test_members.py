@@ -249,6 +249,18 @@ async def test_an_account_made_by_the_owner_gets_its_password_by_link(town):
     assert await enter(town, "れん", "静かな夜の庭で待つ") == member
 
 
+async def test_staff_keeps_its_own_name_and_may_be_called_what_it_is(town):
+    owner = await town.member("Natsuki", Rank.OWNER)
+    host = await town.member("Kotoha", Rank.HOST)
+
+    assert await actions.rename(town.ctx, host, "Kotoha ") == "Kotoha"
+    assert await actions.rename(town.ctx, host, "KOTOHA") == "KOTOHA"
+    member, _ = await actions.create(town.ctx, owner, name="Admin", role="moderator")
+    assert (await reads.member(town.db, member)).name == "Admin"
+    refusal = await refused(actions.create(town.ctx, owner, name="Owner", role="member"))
+    assert refusal.details["problem"] == "reserved"
+
+
 async def test_who_leaves_takes_the_name_away_and_leaves_the_words(town):
     room = await town.room()
     member = await join(town)
