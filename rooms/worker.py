@@ -68,6 +68,7 @@ class Chore(NamedTuple):
 
 CHORES: Sequence[Chore] = (
     Chore("questions.votes", 1, questions.tell_votes),
+    Chore("search.fold", 5, search.fold),
     Chore("search.analyse", 30, search.analyse),
     Chore("moderation.tidy", 3600, moderation.tidy),
     Chore("members.tidy", 3600, members.tidy),

@@ -17,7 +17,7 @@ from rooms.search.weights import GRAM_WEIGHT
 TELLING = 0.2
 """Tokens that weigh less than this share of the heaviest one are not marked."""
 ALIKE = 0.5
-"""A word that shares more than this part of its grams with the question is marked."""
+"""A word that shares this part of its grams with the question is marked."""
 
 
 def marks(text: str, weights: Mapping[str, float]) -> tuple[Span, ...]:
@@ -82,7 +82,7 @@ def _is_asked_for(cut: Sequence[str], telling: set[str]) -> bool:
     if cut[0] in telling and (len(cut) == 1 or cut[1][0] == GRAM_MARK):
         return True
     grams = [token for token in cut if token[0] == GRAM_MARK] or list(cut)
-    return sum(gram in telling for gram in grams) > ALIKE * len(grams)
+    return sum(gram in telling for gram in grams) >= ALIKE * len(grams)
 
 
 def _pieces(text: str) -> Iterator[Span]:

@@ -94,3 +94,7 @@ WHERE q.room_id = v.room_id AND q.id = v.id;
 SELECT relname AS name, n_live_tup AS rows, n_mod_since_analyze AS changed,
        last_analyze IS NULL AND last_autoanalyze IS NULL AS never
 FROM pg_stat_user_tables WHERE relid IN ('messages'::regclass, 'questions'::regclass);
+
+-- fold --
+-- Take the newest entries into an index, and give the pages that they filled. $1 its name.
+SELECT gin_clean_pending_list(to_regclass($1::text));

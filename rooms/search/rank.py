@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import log
 from typing import TypeVar
 
@@ -74,8 +74,8 @@ def scores(
     """Give score and share of each text; `weights` are those of the question's tokens."""
     found = [tokens(text) for text in texts]
     counted = [Counter(body) for body in found]
-    asked_pairs = set(_pairs(tokens(question)))
-    paired = [Counter(p for p in _pairs(body) if p in asked_pairs) for body in found]
+    followers = _followers(tokens(question))
+    paired = [_pairs(body, followers) for body in found]
     shares = _shares(weights, counted)
     mean = _mean_length(shares, [len(body) for body in found])
     beside = _pair_weights(paired)
@@ -113,9 +113,29 @@ def _mean_length(shares: Sequence[float], lengths: Sequence[int]) -> float:
     return max(1.0, sum(s * n for s, n in zip(stress, lengths, strict=True)) / total)
 
 
-def _pairs(found: Sequence[str]) -> list[Pair]:
-    """Give the neighbours; grams and single Han characters repeat what stands beside them."""
-    return list(pairwise([t for t in found if t[0] != GRAM_MARK and (len(t) > 1 or t < "㐀")]))
+def _followers(asked: Sequence[str]) -> dict[str, set[str]]:
+    """Give for each token of the question those that stand next to it there."""
+    followers: dict[str, set[str]] = {}
+    for one, next_one in pairwise(token for token in asked if _counts_as_neighbour(token)):
+        followers.setdefault(one, set()).add(next_one)
+    return followers
+
+
+def _pairs(body: Sequence[str], followers: Mapping[str, set[str]]) -> Counter[Pair]:
+    """Count the pairs of the question in a text."""
+    found: Counter[Pair] = Counter()
+    for place, token in enumerate(body):
+        if token in followers:
+            rest = islice(body, place + 1, None)
+            next_one = next(filter(_counts_as_neighbour, rest), "")
+            if next_one in followers[token]:
+                found[token, next_one] += 1
+    return found
+
+
+def _counts_as_neighbour(token: str) -> bool:
+    """Leave out grams and single Han characters: they repeat what stands beside them."""
+    return token[0] != GRAM_MARK and (len(token) > 1 or token < "㐀")
 
 
 def _pair_weights(paired: Sequence[Counter[Pair]]) -> dict[Pair, float]:

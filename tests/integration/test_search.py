@@ -259,6 +259,17 @@ async def test_statistics_are_made_after_a_thousand_rows_and_again_after_growth(
     assert statistics.least_id(0.5) is not None
 
 
+async def test_new_entries_are_taken_into_the_index(town):
+    room, mio = await town.room("tea"), await town.member("Mio")
+    await town.db.run("ALTER TABLE messages SET (autovacuum_enabled = off)")
+    await _fill(town, room, mio, 300)
+
+    await actions.fold(town.ctx)
+
+    assert await town.db.value("SELECT gin_clean_pending_list('messages_tokens')") == 0
+    assert len(await search(town.ctx, Viewer(), "tea", limit=100)) == 100
+
+
 async def _analysed(w: World) -> list[str]:
     # The counters that are looked at are written when a connection has been idle.
     await w.db.run("SELECT pg_stat_force_next_flush()")
