@@ -1,0 +1,44 @@
+"""What was asked of real sets finds what answers it, in four languages, mistyped and mixed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.search.conftest import measured
+from tests.search.sets import SETS, Pool, pool, queries, two_typos
+
+pytestmark = pytest.mark.data
+
+MIXED_MAY_LOSE = 0.03
+TYPOS_KEEP = 0.9
+SEEDS = (1, 2)
+
+
+@pytest.mark.parametrize("name", SETS)
+async def test_a_set_in_its_own_pool_reaches_its_figure_and_survives_typos(
+    name: str, own_pool: Pool, data_folder: Path
+) -> None:
+    asked = queries(data_folder, name)
+    await own_pool.load(data_folder, name)
+    await own_pool.analyse()
+
+    reached = await own_pool.mrr(asked)
+    mistyped = [await own_pool.mrr(asked, two_typos(seed)) for seed in SEEDS]
+
+    kept = sum(mistyped) / len(mistyped) / reached
+    measured[name].update(own=reached, typos=kept)
+    assert reached >= SETS[name].reach
+    assert kept >= TYPOS_KEEP
+
+
+@pytest.mark.parametrize("name", SETS)
+async def test_a_set_loses_little_in_a_pool_of_all_languages(
+    name: str, mixed_url: str, data_folder: Path
+) -> None:
+    async with pool(mixed_url) as mixed:
+        reached = await mixed.mrr(queries(data_folder, name))
+
+    measured[name].update(mixed=reached)
+    assert reached >= SETS[name].reach - MIXED_MAY_LOSE
