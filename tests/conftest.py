@@ -38,6 +38,12 @@ FINDERS = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Playwright's synchronous interface keeps a loop running in this thread from its first use to
+    # the end of the session, and under it no other test could run one.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     required = os.environ.get("HIROBA_REQUIRE", "").split(",")
     for marker, (find, problem) in FINDERS.items():

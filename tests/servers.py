@@ -7,10 +7,12 @@ import contextlib
 import itertools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -77,13 +79,19 @@ def shared(folder: Path) -> Iterator[Shared]:
             os.environ.get("DATABASE_URL") or embedded.dsn,  # type: ignore[union-attr]
             os.environ.get("REDIS_URL") or embedded.redis_url,  # type: ignore[union-attr]
         )
-        asyncio.run(servers.make_template())
+        apart(servers.make_template())
         yield servers
         with contextlib.suppress(OSError):
-            asyncio.run(servers._admin(f"DROP DATABASE {servers.template} WITH (FORCE)"))
+            apart(servers._admin(f"DROP DATABASE {servers.template} WITH (FORCE)"))
     finally:
         if embedded is not None:
             embedded.stop()
+
+
+def apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a thread of its own: in this one a browser may keep a loop running."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
 
 
 class Own:
