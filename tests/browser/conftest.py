@@ -34,9 +34,9 @@ DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 MIO = Viewer(id="m1", name="みお", rank=20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for the tests of a module: while it runs, no test beside it may use asyncio."""
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield made
