@@ -17,7 +17,6 @@ from tests import servers
 from tests.clock import FakeClock
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-skipped: dict[str, int] = {}
 
 
 def find_chromium() -> str | None:
@@ -39,8 +38,8 @@ FINDERS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Playwright's synchronous interface keeps a loop running in this thread from its first use to
-    # the end of the session, and under it no other test could run one.
+    # Playwright's synchronous interface keeps a loop running in this thread, and under it no other
+    # test could run one: browsers come last, one module after another.
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
@@ -51,14 +50,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             continue
         if marker in required:
             pytest.fail(f"{problem}, and HIROBA_REQUIRE names {marker}", pytrace=False)
-        skipped[marker] = skipped.get(marker, 0) + 1
         pytest.skip(problem)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for marker, count in skipped.items():
-        text = f"!!! {count} {marker} tests were SKIPPED: {FINDERS[marker][1]} !!!"
-        terminalreporter.write_line(text, yellow=True, bold=True)
+    # Counted from the reports, which also come from processes beside this one.
+    reports = terminalreporter.stats.get("skipped", [])
+    for marker, (find, problem) in FINDERS.items():
+        count = sum(marker in report.keywords for report in reports) if find() is None else 0
+        if count:
+            text = f"!!! {count} {marker} tests were SKIPPED: {problem} !!!"
+            terminalreporter.write_line(text, yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")
