@@ -26,6 +26,12 @@ STRESS = 4
 
 BOOST = {"answer": 2.0, "question": 1.2}
 HALF = 0.5
+LEAST, LEAST_OF_BEST = 0.12, 0.35
+"""What holds less of the question's weight, or of the best candidate's share, is no answer.
+
+In small communities the candidates are all that share a token with the question. On the
+development sets this leaves out most of them and moves no figure.
+"""
 
 Pair = tuple[str, str]
 T = TypeVar("T")
@@ -49,7 +55,7 @@ def rank(
     *,
     boost: bool = True,
 ) -> list[Scored]:
-    """Order candidates, given as kind and text, the best first.
+    """Order candidates, given as kind and text, the best first; those that hold little fall out.
 
     With the boost, answered questions that hold half of what is asked stand above all else.
     """
@@ -58,6 +64,8 @@ def rank(
         Scored(place, score, share)
         for place, (score, share) in enumerate(scores(question, weights, texts))
     ]
+    least = max(LEAST, LEAST_OF_BEST * max((s.share for s in scored), default=0))
+    scored = [s for s in scored if s.share >= least]
     if not boost:
         return sorted(scored, key=lambda s: (-s.score, s.place))
 
