@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +130,7 @@ def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
     show = live.room.broadcast
     return {
         "room": room_data(live.room),
+        "now": round(time.time() * 1000),
         "broadcast": broadcast_info(show) if show else None,
         "you": person(viewer_of(request)),
         "guests": community_of(request).guests,

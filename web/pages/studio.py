@@ -147,6 +147,8 @@ async def _studio(
     request: Request, refused: Refused | None = None, form: Form | None = None
 ) -> Response:
     ctx: Context = request.state.ctx
+    # What is published from here on may be missing in what is read now.
+    now = ctx.clock()
     broadcast, room = await _hosted(request)
     wanted = request.query_params.get("sort", "")
     sort = wanted if wanted in SORTS else "popular"
@@ -164,7 +166,7 @@ async def _studio(
         "questions": [info(question) for question in found],
         "sort": sort,
         "you": {"id": viewer.id, "name": viewer.name, "role": Rank.of(viewer.rank).wire},
-        "now": ctx.clock(),
+        "now": now,
     }
     return render(
         request,

@@ -130,7 +130,8 @@ connection.on('items', (from, /** @type {import('../core/connection.js').Item[]}
   for (const { body, at } of items) {
     if (QUESTIONS.test(body.event)) questions.change(body, at);
     if (body.client_message_id && body.author?.id === me?.id) outbox.arrived(body.client_message_id, body.id);
-    change(body);
+    // What was said before this page was made stands in it already.
+    if (at > page.now) change(body);
   }
   comments.add(items);
 });

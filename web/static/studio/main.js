@@ -76,7 +76,9 @@ tabs(find('.stu'), find('.views [role=tablist]'));
 connection.on('items', (from, /** @type {import('../core/connection.js').Item[]} */ items) => {
   if (from !== channel) return;
   comments.take(items);
-  for (const { body } of items) {
+  for (const { at, body } of items) {
+    // What was said before this page was made stands in it already.
+    if (at <= page.now) continue;
     questions.change(body);
     if (body.event === 'room.changed') rules(body);
     else if (body.event === 'broadcast.started' || body.event === 'broadcast.ended') settled(body.broadcast?.id ?? body.id, body.event === 'broadcast.started' ? 'live' : 'ended');
