@@ -47,7 +47,8 @@ class TokenStatistics:
         async with self._lock:
             if self._ctx.clock() - self._looked >= FRESH_MS:
                 made = await self._ctx.db.value(SQL.analysed)
-                if made != self._made:
+                # A crash of PostgreSQL loses that date, but not the statistics themselves.
+                if made != self._made or self._looked == -inf:
                     self._statistics = await statistics(self._ctx.db)
                 self._made, self._looked = made, self._ctx.clock()
             return self._statistics
