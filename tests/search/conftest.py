@@ -20,26 +20,27 @@ measured: dict[str, dict[str, float]] = {name: {} for name in SETS}
 
 
 @pytest.fixture(scope="session")
-def mixed_url(shared_servers: Shared, data_folder: Path) -> Iterator[str]:
-    """The address of one database with every set in it."""
+def mixed(shared_servers: Shared, data_folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of one database with every set in it, and the documents by message ids."""
+    names: dict[str, str] = {}
 
     async def load() -> str:
         url = await shared_servers.create()
-        async with pool(url) as mixed:
+        async with pool(url, names) as opened:
             for name in SETS:
-                await mixed.load(data_folder, name)
-            await mixed.analyse()
+                await opened.load(data_folder, name)
+            await opened.analyse()
         return url
 
     url = asyncio.run(load())
-    yield url
+    yield url, names
     asyncio.run(shared_servers.drop(url))
 
 
 @pytest.fixture
 async def own_pool(database_url: str) -> AsyncIterator[Pool]:
     """An empty pool."""
-    async with pool(database_url) as opened:
+    async with pool(database_url, {}) as opened:
         yield opened
 
 

@@ -26,7 +26,7 @@ from server.stream_worker import Entry
 
 QUERIES = 150
 DEPTH = 10
-BATCH = 500
+BATCH = 50
 AUTHOR = Author(id="gAAAAAAAAAAAAAAAA", name="A", role="guest")
 
 
@@ -70,10 +70,9 @@ def queries(folder: Path, name: str) -> list[Query]:
 class Pool:
     """A database with sets in it, one room each."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, names: dict[str, str]) -> None:
         self._ctx = ctx
-        self._names: dict[str, str] = {}
-        self._rooms = 0
+        self._names = names
 
     async def load(self, folder: Path, name: str) -> None:
         """Say every document of a set in a new room, as the worker saves what was said."""
@@ -111,11 +110,11 @@ class Pool:
 
 
 @asynccontextmanager
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """Open an empty pool; the search needs nothing but the database."""
+async def pool(database_url: str, names: dict[str, str]) -> AsyncIterator[Pool]:
+    """Open a pool; `names` is message id → document, and the search needs only the database."""
     database = await Database.connect(database_url, size=3)
     try:
-        yield Pool(Context(Settings.for_tests(), database, cast(Any, None), cast(Any, None)))
+        yield Pool(Context(Settings.for_tests(), database, cast(Any, None), cast(Any, None)), names)
     finally:
         await database.close()
 

@@ -35,10 +35,10 @@ async def test_a_set_in_its_own_pool_reaches_its_figure_and_survives_typos(
 
 @pytest.mark.parametrize("name", SETS)
 async def test_a_set_loses_little_in_a_pool_of_all_languages(
-    name: str, mixed_url: str, data_folder: Path
+    name: str, mixed: tuple[str, dict[str, str]], data_folder: Path
 ) -> None:
-    async with pool(mixed_url) as mixed:
-        reached = await mixed.mrr(queries(data_folder, name))
+    async with pool(*mixed) as opened:
+        reached = await opened.mrr(queries(data_folder, name))
 
     measured[name].update(mixed=reached)
     assert reached >= SETS[name].reach - MIXED_MAY_LOSE
