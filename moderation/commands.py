@@ -177,7 +177,7 @@ async def audit_list(ctx: Context, viewer: Viewer, args: Args, connection: Conne
     """audit.list {room|null, person?}"""
     audit.require_staff(viewer)
     person = read_person(args["person"]) if args.get("person") is not None else None
-    wanted = reads.Wanted(room=_room_or_none(args), person=person)
+    wanted = reads.Wanted(room=_room_or_none(args), person=person, by_people=True)
     page = await reads.audit_page(ctx.db, wanted)
     return {"entries": [asdict(entry) for entry in page.entries]}
 

@@ -148,6 +148,7 @@ class HeldItem(TypedDict):
     spans: list[list[int]]
     at: int
     claimed: By | None
+    claimed_at: int | None
 
 
 class HeldClaimed(TypedDict):

@@ -18,11 +18,12 @@ SELECT * FROM audit_log WHERE id = $1 FOR UPDATE;
 UPDATE audit_log SET undone_by = $2, undone_name = $3 WHERE id = $1;
 
 -- audit_page --
--- Acts, the newest first; each filter may be null; before a place (at, id).
+-- Acts, the newest first; each filter may be null; before a place (at, id); by people only.
 SELECT * FROM audit_log
 WHERE ($1::bigint IS NULL OR room_id = $1) AND ($2::text IS NULL OR actor = $2)
   AND ($3::text IS NULL OR person = $3) AND ($4::text IS NULL OR action = $4)
   AND ($5::timestamptz IS NULL OR (at, id) < ($5, $6::uuid))
+  AND (NOT $8::boolean OR actor <> 'system')
 ORDER BY at DESC, id DESC LIMIT $7;
 
 -- actor_today --

@@ -72,6 +72,7 @@ async def hold(
         spans=spans,
         at=at,
         claimed=None,
+        claimed_at=None,
     )
     d.publish(staff.push(draft.room, body))
 
@@ -170,6 +171,7 @@ def as_item(row: Any) -> HeldItem:
         spans=row["spans"],
         at=audit.millis(row["held_at"]),
         claimed=who,
+        claimed_at=audit.millis(row["claimed_at"]) if row["claimed_at"] else None,
     )
 
 

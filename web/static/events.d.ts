@@ -330,6 +330,7 @@ export interface HeldItem {
   spans: number[][];
   at: number;
   claimed: By | null;
+  claimed_at: number | null;
 }
 
 /** To the staff of a room: somebody looks at a waiting message, or no longer does. */

@@ -16,7 +16,7 @@ import { clone, draw, find } from './feed.js';
 const CLAIM = 60_000;
 
 export class Queue {
-  /** @type {Map<string, Held & {claimedAt?: number}>} */ #held = new Map();
+  /** @type {Map<string, Held>} */ #held = new Map();
   /** @type {Map<string, Report>} */ #reports = new Map();
   #how; #words;
   #current = '';
@@ -35,7 +35,7 @@ export class Queue {
 
   /** Take everything anew. @param {Held[]} held @param {Report[]} reports */
   replace(held, reports) {
-    this.#held = new Map(held.map((item) => [item.id, item.claimed ? { ...item, claimedAt: this.#how.now() } : item]));
+    this.#held = new Map(held.map((item) => [item.id, item]));
     this.#reports = new Map(reports.map((item) => [item.id, item]));
     this.#draw();
   }
@@ -57,7 +57,7 @@ export class Queue {
     const item = this.#held.get(id);
     if (!item) return;
     item.claimed = by;
-    item.claimedAt = this.#how.now();
+    item.claimed_at = this.#how.now();
     this.#draw();
   }
 
@@ -102,9 +102,9 @@ export class Queue {
   /** Write how long everything has waited. */
   tick() { this.#draw(); }
 
-  /** @param {Held & {claimedAt?: number}} item */
+  /** @param {Held} item */
   #other(item) {
-    return Boolean(item.claimed && item.claimed.id !== this.#how.you && this.#how.now() - (item.claimedAt ?? 0) < CLAIM);
+    return Boolean(item.claimed && item.claimed.id !== this.#how.you && this.#how.now() - (item.claimed_at ?? 0) < CLAIM);
   }
 
   #draw() {
@@ -116,7 +116,7 @@ export class Queue {
     this.#how.changed(this.#held.size, this.#reports.size);
   }
 
-  /** @param {HTMLElement} row @param {Held & {claimedAt?: number}} item */
+  /** @param {HTMLElement} row @param {Held} item */
   #fill(row, item) {
     const { labels, now } = this.#how, { t } = this.#words;
     put(find(row, '[data-why]'), (labels.rule[item.rule] ?? item.rule) + (item.word ? ` “${item.word}”` : ''));
@@ -132,7 +132,7 @@ export class Queue {
     find(row, '.dec').hidden = other;
     if (other && item.claimed) {
       draw(claim.querySelector('.av'), item.claimed);
-      put(find(claim, '[data-looks]'), t('{name} is looking, {time}', { name: item.claimed.name, time: age(now() - (item.claimedAt ?? 0)) }));
+      put(find(claim, '[data-looks]'), t('{name} is looking, {time}', { name: item.claimed.name, time: age(now() - (item.claimed_at ?? 0)) }));
     }
     for (const key of row.querySelectorAll('kbd')) key.hidden = !row.classList.contains('cur');
   }
