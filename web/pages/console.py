@@ -44,7 +44,7 @@ async def console(request: Request) -> Response:
     wanted = request.query_params.get("view", "")
     find = request.query_params.get("find", "").strip()[:LONGEST_FIND]
     words = words_of(request)
-    log = await reads.audit_page(ctx.db, Wanted(room=room.id), limit=30)
+    log = await reads.audit_page(ctx.db, Wanted(room=room.id, by_people=True), limit=30)
     queue = await reads.queue(ctx.db, room.id)
     reported = await reads.reported(ctx.db, room.id)
     guard = await filters.read_guard(ctx.db)

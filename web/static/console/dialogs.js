@@ -40,12 +40,13 @@ export function wordDialog(dialog, { words, look, add }) {
   let asked = 0;
   const preview = async () => {
     const word = field.value.trim(), mine = ++asked;
-    said.textContent = ''; list.replaceChildren();
+    said.textContent = ''; list.hidden = true; list.replaceChildren();
     if (!word) return;
     try {
       const caught = await look(word);
       if (mine !== asked) return;
       said.textContent = caught.length ? words.tn('It would have caught {n} of the newest messages:', 'It would have caught {n} of the newest messages:', caught.length) : words.t('It would have caught none of the newest messages.');
+      list.hidden = caught.length === 0;
       list.replaceChildren(...caught.slice(0, 8).map((one) => {
         const row = document.createElement('li'), name = document.createElement('b'), text = document.createElement('bdi');
         name.textContent = one.author;
