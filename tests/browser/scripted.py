@@ -44,6 +44,9 @@ class Scripted:
         self.room: dict[str, Any] = {"mode": "everyone", "min_rank": 10, "cooldown_ms": 0}
         self.you: dict[str, Any] = {}
         self.older: Sequence[PastMessage] = ()
+        """What the saved history answers, whatever it is asked."""
+        self.before: str | None = None
+        """Where that history goes on."""
         self.window: list[tuple[int, int, dict[str, Any]]] = []
         self._sockets: dict[WebSocket, bool] = {}
         self._loop = asyncio.new_event_loop()
@@ -129,7 +132,7 @@ class Scripted:
 
         async def messages(_: Request) -> Response:
             found = [message.as_json() for message in self.older]
-            return JSONResponse({"messages": found, "before": None})
+            return JSONResponse({"messages": found, "before": self.before})
 
         async def media(request: Request) -> Response:
             if self.media is None:

@@ -36,11 +36,13 @@ def test_what_cannot_be_recovered_is_told_in_its_place(live, window):
     server = live()
     page = opened(window, server)
     server.lost = True
+    server.older, server.before = [message(500, "saved later")], "1-500"
 
     server.close()
     server.push(posted(1, "after the gap"))
 
     expect(page.locator(".gap-r")).to_have_text("Some comments are missing here")
+    expect(row(page, "saved later")).to_be_visible()
     expect(row(page, "after the gap")).to_be_visible()
 
 
@@ -223,3 +225,17 @@ def test_a_screen_reader_hears_the_host_and_not_everybody(live, window):
 
     expect(page.locator("#spoken")).to_have_text("2 new comments. Nagi: no perfume in it")
     assert page.locator("[data-part=scroller]").get_attribute("aria-live") is None
+
+
+def test_what_the_stream_lost_is_read_from_what_was_saved(live, window):
+    server = live()
+    page = opened(window, server)
+    server.lost = True
+    server.older = [message(9, "comment 9"), message(10, "saved meanwhile")]
+
+    server.close()
+    server.push(posted(1, "after the gap"))
+
+    expect(row(page, "saved meanwhile")).to_be_visible()
+    expect(page.locator(".gap-r")).to_have_count(0)
+    expect(rows(page)).to_have_count(11)

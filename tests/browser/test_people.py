@@ -12,6 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from moderation.rules import Rank
 from rooms import actions as rooms
+from rooms.questions import actions as questions
 from rooms.rules import Room
 from server.context import Viewer
 from server.outbox import sweep
@@ -59,6 +60,12 @@ async def people(settings: Settings, chromium: str) -> AsyncIterator[People]:
         assert made.problems == []
 
 
+async def in_topic(people: People, *names: str) -> tuple[Room, list[Viewer], list[Page]]:
+    room = await people.world.room("skin", "topic", title="Skin talk", about="Slow questions.")
+    viewers = [await people.world.member(name) for name in names]
+    return room, viewers, [await people.at(room, v, n % 2) for n, v in enumerate(viewers)]
+
+
 async def live_room(people: People, **columns: Any) -> tuple[Room, Viewer]:
     host = await people.world.member("Nagi", Rank.HOST)
     room = await people.world.room("shop", "live", **columns)
@@ -67,7 +74,15 @@ async def live_room(people: People, **columns: Any) -> tuple[Room, Viewer]:
 
 
 def said(page: Page, text: str) -> Any:
-    return page.locator("#panel-comments li", has_text=text)
+    return page.locator("comment-list li", has_text=text)
+
+
+async def until_voted(people: People) -> None:
+    for _ in range(300):
+        if await people.world.db.value("SELECT votes FROM questions"):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("no vote was counted")
 
 
 async def write(page: Page, text: str) -> None:
@@ -167,6 +182,7 @@ async def test_a_question_is_asked_and_voted_for(people: People) -> None:
     bo = await people.at(room, host, 1)
     await ann.get_by_role("button", name="Send as a question").click()
     await write(ann, "Can I use it daily?")
+    await expect(said(ann, "Can I use it daily?")).not_to_have_class(re.compile("sending"))
     await people.world.save()
     await sweep(people.world.ctx, older_than=0)
 
@@ -175,6 +191,8 @@ async def test_a_question_is_asked_and_voted_for(people: People) -> None:
     await asked.locator(".vote").click()
 
     await expect(asked.locator(".vote")).to_have_attribute("aria-pressed", "true")
+    await until_voted(people)
+    await questions.tell_votes(people.world.ctx)
     await ann.get_by_role("tab", name="Questions").click()
     await expect(ann.locator(".qn .vote")).to_contain_text("1")
 
@@ -223,3 +241,102 @@ async def test_a_refused_comment_without_scripts_keeps_its_words(people: People)
 
     await expect(page.locator("#text")).to_have_value("two")
     await expect(page.locator("[data-part=status]")).to_contain_text("Slow mode")
+
+
+async def test_a_message_of_a_topic_room_is_answered_and_quoted(people: People) -> None:
+    _, _, (ann, bo) = await in_topic(people, "Ann", "Bo")
+    await write(ann, "Which water is best?")
+    await expect(said(bo, "Which water is best?")).to_contain_text("Ann")
+
+    await said(bo, "Which water is best?").hover()
+    await said(bo, "Which water is best?").get_by_role("button", name="More").click()
+    await bo.locator("#row-menu").get_by_role("button", name="Reply").click()
+    await write(bo, "Soft and lukewarm.")
+
+    answer = said(ann, "Soft and lukewarm.")
+    await expect(answer.locator(".rp")).to_contain_text("Which water is best?")
+
+
+async def test_a_reaction_is_seen_counted_and_taken_back(people: People) -> None:
+    _, _, (ann, bo) = await in_topic(people, "Ann", "Bo")
+    await write(ann, "It worked!")
+    await expect(said(bo, "It worked!")).to_be_visible()
+
+    await said(bo, "It worked!").hover()
+    await said(bo, "It worked!").get_by_role("button", name="More").click()
+    await bo.locator("#row-menu").get_by_role("button", name="Hooray").click()
+    seen = said(ann, "It worked!").locator(".rx button")
+    await expect(seen).to_contain_text("1")
+    await seen.click()
+    await expect(said(bo, "It worked!").locator(".rx button")).to_contain_text("2")
+    await people.world.save()
+    await said(bo, "It worked!").locator(".rx button").click()
+
+    await expect(seen).to_contain_text("1")
+    await expect(seen).to_have_attribute("aria-pressed", "true")
+    await expect(said(bo, "It worked!").locator(".rx button")).to_have_attribute(
+        "aria-pressed", "false"
+    )
+
+
+async def test_who_is_writing_is_shown_and_then_not(people: People) -> None:
+    _, _, (ann, bo) = await in_topic(people, "Ann", "Bo")
+
+    await ann.locator("#text").press_sequentially("Let me think")
+    await expect(bo.locator("[data-part=typing]")).to_have_text("Ann is writing…")
+    await ann.press("#text", "Enter")
+
+    await expect(said(bo, "Let me think")).to_be_visible()
+    await expect(bo.locator("[data-part=typing]")).to_be_empty()
+
+
+async def test_messages_of_one_person_belong_together(people: People) -> None:
+    _, _, (ann, bo) = await in_topic(people, "Ann", "Bo")
+
+    await write(ann, "one")
+    await write(ann, "two")
+    await write(bo, "three")
+
+    await expect(said(bo, "two")).to_have_class(re.compile(r"\bcont\b"))
+    await expect(said(bo, "three")).not_to_have_class(re.compile(r"\bcont\b"))
+    await expect(bo.locator(".day-d")).to_have_text("Today")
+
+
+async def test_what_came_while_one_was_away_is_marked(people: People) -> None:
+    room, _, (first, second) = await in_topic(people, "Ann", "Bo")
+    await write(second, "read already")
+    await expect(said(first, "read already")).to_be_visible()
+    await people.world.save()
+    await first.goto("about:blank")
+    await write(second, "not read yet")
+    await expect(said(second, "not read yet")).not_to_have_class(re.compile("sending"))
+    await people.world.save()
+
+    await first.goto(f"{people.town.urls[0]}/rooms/{room.slug}")
+
+    await expect(first.locator(".new-d")).to_have_text("1 new message")
+
+
+async def test_a_link_to_a_message_opens_it_among_its_neighbours(people: People) -> None:
+    room, _, (ann,) = await in_topic(people, "Ann")
+    for text in ("before", "the one", "after"):
+        await write(ann, text)
+        await expect(said(ann, text)).not_to_have_class(re.compile("sending"))
+    await people.world.save()
+    key = await said(ann, "the one").get_attribute("data-id")
+
+    await ann.goto(f"{people.town.urls[1]}/rooms/{room.slug}?at={key}#m-{key}")
+
+    await expect(ann.locator(".past-l li.m")).to_have_count(3)
+    await expect(ann.locator("li:target")).to_contain_text("the one")
+    await ann.get_by_role("link", name="To the newest").first.click()
+    await expect(ann.locator("#text")).to_be_visible()
+
+
+async def test_a_search_without_result_becomes_a_question(people: People) -> None:
+    room, _, (page,) = await in_topic(people, "Ann")
+
+    await page.goto(f"{people.town.urls[0]}/rooms/{room.slug}?ask=Is+it+vegan%3F")
+
+    await expect(page.locator("#text")).to_have_value("Is it vegan?")
+    await expect(page.locator("[data-part=ask]")).to_have_attribute("aria-pressed", "true")

@@ -44,6 +44,8 @@ class LiveRoom:
     """The words of that comment."""
     held: bool = False
     """Whether the comment that was just sent waits for review."""
+    asking: bool = False
+    """Whether the draft is meant as a question."""
 
 
 def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
@@ -125,8 +127,18 @@ def room_data(room: Room) -> dict[str, Any]:
     }
 
 
-def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
+def place_data(place: Position | None) -> dict[str, int]:
+    """Describe a place to the page's script; empty when nothing is known."""
+    return {"epoch": place.epoch, "offset": place.offset} if place else {}
+
+
+def sign_in_address(request: Request) -> str:
+    """Give the address where a reader signs in to come back here; empty without such a page."""
     names = {getattr(route, "name", "") for route in request.app.routes}
+    return f"/sign-in?back={request.url.path}" if "sign_in" in names else ""
+
+
+def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
     show = live.room.broadcast
     return {
         "room": room_data(live.room),
@@ -135,8 +147,9 @@ def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
         "you": person(viewer_of(request)),
         "guests": community_of(request).guests,
         "sanction": live.sanction,
-        "position": {"epoch": live.place.epoch, "offset": live.place.offset} if live.place else {},
-        "sign_in": f"/sign-in?back={request.url.path}" if "sign_in" in names else "",
+        "position": place_data(live.place),
+        "asking": live.asking,
+        "sign_in": sign_in_address(request),
     }
 
 

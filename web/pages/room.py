@@ -1,9 +1,10 @@
-"""A room at its address: the live page or the topic page, and comments sent without scripts."""
+"""A room at its address: live page, topic page or its past, and comments sent without scripts."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,14 +18,15 @@ from rooms.comments import actions as comments
 from rooms.history import reads as history
 from rooms.history.rules import Page
 from rooms.questions import reads as questions
-from rooms.rules import Broadcast, Kind, Room, read_position
-from server.context import Context, Viewer
+from rooms.rules import TEXT_LIMIT, Broadcast, Kind, Room, message_uuid, read_position
 from server.errors import Refused
 from server.presence import Presence
 from web.errors import status_of
 from web.pages.errors import sentence
 from web.pages.live import LiveRoom, live_page
-from web.pages.rendering import viewer_of
+from web.pages.rendering import render, viewer_of, zone_of
+from web.pages.talk import lines
+from web.pages.topic import REACTIONS, TopicRoom, topic_page
 from web.product import you_in
 from web.session import context_of, read_form
 
@@ -33,8 +35,13 @@ ANSWERED = 20
 
 
 async def room(request: Request) -> Response:
-    """Show a room as it stands, or the comments before a place."""
-    return await _page(request, await _room(request))
+    """Show a room as it stands, or what was said before a place or around a message."""
+    found = await _room(request)
+    query = request.query_params
+    if "before" in query or "at" in query:
+        return await _past(request, found)
+    held, asked = "held" in query, query.get("ask", "")[:TEXT_LIMIT]
+    return await _page(request, found, draft=asked, asking=bool(asked), held=held)
 
 
 async def post_comment(request: Request) -> Response:
@@ -51,7 +58,10 @@ async def post_comment(request: Request) -> Response:
     except Refused as refused:
         if refused.code == "unauthenticated":
             return RedirectResponse(f"/sign-in?back=/rooms/{found.slug}", 303)
-        return await _page(request, found, refused, form.get("text", ""))
+        said = sentence(request, refused)
+        page = await _page(request, found, said=said, draft=form.get("text", ""))
+        page.status_code = status_of(refused)
+        return page
     held = "?held=1" if reply["verdict"] == "held" else ""
     return RedirectResponse(f"/rooms/{found.slug}{held}#m-{reply['id']}", 303)
 
@@ -76,51 +86,60 @@ async def _room(request: Request) -> Room:
     return found
 
 
-async def _page(
-    request: Request, found: Room, refused: Refused | None = None, draft: str = ""
-) -> Response:
-    """Show a room; after a refusal with the reason and the words that were refused."""
-    if found.kind is not Kind.LIVE:
-        raise Refused("not_found", "There is no such room.")
-    live = await _live(context_of(request), viewer_of(request), found, request)
-    said = sentence(request, refused) if refused else ""
-    page = live_page(request, replace(live, said=said, draft=draft))
-    if refused:
-        page.status_code = status_of(refused)
-    return page
-
-
-async def _live(ctx: Context, viewer: Viewer, found: Room, request: Request) -> LiveRoom:
-    show = found.broadcast or await _last(ctx, found)
-    before = request.query_params.get("before")
-    said = await history.page(
-        ctx.db,
-        int(found.id),
-        before=read_position(before) if before else None,
-        limit=NEWEST,
-        viewer=viewer.id or "",
-    )
-    asked = await questions.listed(ctx.db, found.id, limit=NEWEST)
+async def _page(request: Request, found: Room, **said: Any) -> Response:
+    """Show a room; `said`, `draft`, `held`, `asking` tell of the comment that was just sent."""
+    ctx, viewer = context_of(request), viewer_of(request)
+    newest = await history.page(ctx.db, int(found.id), limit=NEWEST, viewer=viewer.id or "")
+    shared: dict[str, Any] = {
+        "place": newest.messages[-1].position if newest.messages else None,
+        "viewers": await ctx.of(Presence).viewers(found.channel),
+        "sanction": (await you_in(ctx, viewer, found)).get("sanction"),
+        **said,
+    }
     answered = await questions.listed(ctx.db, found.id, "answered", limit=ANSWERED)
-    presence = ctx.of(Presence)
-    you = await you_in(ctx, viewer, found)
-    return LiveRoom(
-        replace(found, broadcast=show),
-        comments=said if before else _of_broadcast(said, show),
-        place=said.messages[-1].position if said.messages and not before else None,
-        questions=[*asked, *answered],
-        voted=await questions.voted(ctx.db, found.id, viewer.id),
-        viewers=await presence.viewers(found.channel),
-        hearts=sum((await presence.sums(found.channel)).values()),
-        sanction=you.get("sanction"),
-        held="held" in request.query_params,
+    if found.kind is not Kind.LIVE:
+        shared |= {"answered": answered[:4], "rooms": await reads.rooms(ctx.db, viewer)}
+        return topic_page(request, TopicRoom(found, newest, **shared))
+    asked = await questions.listed(ctx.db, found.id, limit=NEWEST)
+    return live_page(
+        request,
+        LiveRoom(
+            found,
+            _of_broadcast(newest, found.broadcast),
+            questions=[*asked, *answered],
+            voted=await questions.voted(ctx.db, found.id, viewer.id),
+            hearts=sum((await ctx.of(Presence).sums(found.channel)).values()),
+            **shared,
+        ),
     )
 
 
-async def _last(ctx: Context, found: Room) -> Broadcast | None:
-    """Give the broadcast that was on last: its page stays readable until the next one."""
-    past = await broadcasts.ended(ctx.db, [int(found.id)], 1)
-    return past[0] if past else None
+async def _past(request: Request, found: Room) -> Response:
+    """Show what was said before a place, or around a message; it stands still."""
+    ctx, viewer = context_of(request), viewer_of(request)
+    at, before = request.query_params.get("at"), request.query_params.get("before", "")
+    if at is None:
+        page: Page | None = await history.page(
+            ctx.db,
+            int(found.id),
+            before=read_position(before),
+            limit=NEWEST,
+            viewer=viewer.id or "",
+        )
+    else:
+        page = await history.around(ctx.db, int(found.id), message_uuid(at), viewer=viewer.id or "")
+    if page is None:
+        raise Refused("not_found", "There is no such message.")
+    return render(
+        request,
+        "past.html",
+        room=found,
+        rooms=await reads.rooms(ctx.db, viewer),
+        messages=page,
+        lines=list(lines(page.messages, zone_of(request))),
+        reactions=REACTIONS,
+        wanted=at or "",
+    )
 
 
 def _of_broadcast(page: Page, show: Broadcast | None) -> Page:

@@ -24,13 +24,13 @@ export class LiveList {
    * @param {HTMLElement} list rows go here
    * @param {{row: (item: T) => Element, keep?: (item: T) => boolean,
    *   cap?: number, perSecond?: number, every?: number,
-   *   onWaiting?: (count: number) => void, onSkipped?: () => void,
+   *   onWaiting?: (count: number) => void, onSkipped?: () => void, onDrawn?: () => void,
    *   frame?: (run: (now: number) => void) => void}} options
    */
-  constructor(list, { row, keep = () => false, cap = 120, perSecond = 25, every = 200, onWaiting = () => {}, onSkipped = () => {}, frame = (run) => requestAnimationFrame(run) }) {
+  constructor(list, { row, keep = () => false, cap = 120, perSecond = 25, every = 200, onWaiting = () => {}, onSkipped = () => {}, onDrawn = () => {}, frame = (run) => requestAnimationFrame(run) }) {
     this.list = list; this.row = row; this.keep = keep; this.cap = cap;
     this.perSecond = perSecond; this.every = every; this.frame = frame;
-    this.onWaiting = onWaiting; this.onSkipped = onSkipped;
+    this.onWaiting = onWaiting; this.onSkipped = onSkipped; this.onDrawn = onDrawn;
   }
 
   /** @param {T[]} items oldest first */
@@ -95,7 +95,9 @@ export class LiveList {
     const rows = document.createDocumentFragment();
     for (const item of items) rows.append(this.row(item));
     for (let over = this.list.childElementCount + items.length - this.cap; over > 0; over--) this.list.firstElementChild?.remove();
-    if (items.length) this.list.append(rows);
+    if (!items.length) return;
+    this.list.append(rows);
+    this.onDrawn();
   }
 
   /**

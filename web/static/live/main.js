@@ -1,167 +1,183 @@
-/** The live room: joins the connection, the picture, the comments, the questions and the composer. */
-import { Connection, Refused } from '../core/connection.js';
-import { announcer, localTimes, rememberZone, wordsOf } from '../core/i18n.js';
-import { Composer, refusalText } from '../room/composer.js';
-import { Outbox } from '../room/outbox.js';
-import { EDIT_WITHIN, RowMenu } from '../room/rows.js';
-import { CommentList } from './comments.js';
-import { QuestionList } from './questions.js';
+/** The live room: its questions, and what joins them with the picture, the comments and the composer. */
+import { wordsOf } from '../core/i18n.js';
+import { keepInStep } from '../core/lists.js';
+import { CommentList } from '../room/comments.js';
+import { Composer } from '../room/composer.js';
+import { find, RoomPage } from '../room/room.js';
+import { Refused } from '../core/connection.js';
 import { Stage } from './stage.js';
 
-/** @typedef {import('../room/rows.js').Comment} Comment */
+/**
+ * @typedef {import('../core/i18n.js').Words} Words
+ * @typedef {{author: {id: string, name: string}, text?: string | null, second?: number}} Answer
+ * @typedef {{id: string, author: {id: string, name: string}, text: string, votes: number, voted: boolean, at: number, answer: Answer | null}} Question
+ */
 
-const page = JSON.parse(document.getElementById('page')?.textContent ?? '{}');
-const words = wordsOf(document), { t } = words;
-const room = page.room.id, channel = `room:${room}`;
-const csrf = document.querySelector('meta[name=csrf]')?.getAttribute('content') ?? '';
+/** `<question-list>`: rows and their template come from the server. */
+class QuestionList extends HTMLElement {
+  /** @type {Map<string, Question>} */ #questions = new Map();
+  /** @type {string | null} */ #shown = null;
+  #armed = false;
+  words = /** @type {Words} */ (/** @type {unknown} */ (null));
 
-// Pages of the past are for browsers without scripts; here the list itself goes back.
-if (location.search.includes('before=')) location.replace(location.pathname);
+  /** @param {{words: Words, vote: (id: string, on: boolean) => Promise<any>, refused: (error: any) => void}} how */
+  begin({ words, vote, refused }) {
+    this.words = words; this.vote = vote; this.refused = refused;
+    this.rows = /** @type {HTMLElement} */ (this.querySelector('ul'));
+    for (const row of this.rows.children) if (row instanceof HTMLElement) this.#read(row);
+    this.rows.addEventListener('click', (event) => {
+      const button = event.target instanceof Element ? event.target.closest('.vote') : null;
+      const id = button?.closest('li')?.dataset.id;
+      if (id) void this.#voted(id);
+    });
+    this.#draw();
+  }
+
+  /** @param {import('../core/connection.js').Body} body @param {number} at */
+  change(body, at) {
+    const known = this.#questions.get(body.id);
+    switch (body.event) {
+      case 'question.asked': case 'question.answered':
+        this.#questions.set(body.id, { id: body.id, author: body.author, text: body.text, votes: body.votes, voted: known?.voted ?? false, at: body.asked_at ?? at, answer: body.answer });
+        if (body.shown) this.#shown = body.id;
+        break;
+      case 'question.voted': if (known) known.votes = body.votes; break;
+      case 'comment.edited': if (known) known.text = body.text; break;
+      case 'question.withdrawn': case 'comment.deleted': case 'comment.hidden': this.#questions.delete(body.id); break;
+      case 'comments.purged': for (const [id, question] of this.#questions) if (question.author.id === body.person) this.#questions.delete(id); break;
+      case 'question.shown': this.#shown = body.id; break;
+      default: return;
+    }
+    this.#later();
+  }
+
+  /** @param {string} id */
+  has(id) { return this.#questions.has(id); }
+
+  /** The question on the stage now. */
+  get shown() { return this.#shown ? this.#questions.get(this.#shown) ?? null : null; }
+
+  #later() {
+    if (this.#armed) return;
+    this.#armed = true;
+    setTimeout(() => { this.#armed = false; this.#draw(); }, 150);
+  }
+
+  #draw() {
+    const all = [...this.#questions.values()].sort((a, b) =>
+      Number(b.id === this.#shown) - Number(a.id === this.#shown) || Number(Boolean(a.answer)) - Number(Boolean(b.answer)) || b.votes - a.votes || a.at - b.at);
+    if (this.rows) keepInStep(this.rows, all, { key: (question) => question.id, make: () => this.#make(), fill: (row, question) => this.#fill(row, question) });
+    const open = all.filter((question) => !question.answer).length;
+    for (const slot of document.querySelectorAll('[data-questions]')) {
+      slot.textContent = this.words.number(open);
+      if (slot instanceof HTMLElement) slot.hidden = open === 0;
+    }
+    const empty = this.querySelector('.empty');
+    if (empty instanceof HTMLElement) empty.hidden = all.length > 0;
+    this.dispatchEvent(new CustomEvent('drawn'));
+  }
+
+  #make() {
+    const template = /** @type {HTMLTemplateElement} */ (this.querySelector('template'));
+    return /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+  }
+
+  /** @param {HTMLElement} row @param {Question} question */
+  #fill(row, question) {
+    const { words } = this, { t } = words;
+    /** @param {string} selector @param {string} text */
+    const put = (selector, text) => { const slot = row.querySelector(selector); if (slot && slot.textContent !== text) slot.textContent = text; };
+    put('.qt bdi', question.text);
+    put('.qw bdi', question.author.name);
+    put('.vote span', words.number(question.votes));
+    const vote = row.querySelector('.vote'), answer = row.querySelector('.aa'), onstage = row.querySelector('[data-onstage]');
+    vote?.setAttribute('aria-pressed', String(question.voted));
+    vote?.setAttribute('aria-label', `${t('I want to know this too')} ${words.number(question.votes)}: ${question.text}`);
+    row.classList.toggle('answered', Boolean(question.answer));
+    row.classList.toggle('onstage', question.id === this.#shown);
+    if (onstage instanceof HTMLElement) onstage.hidden = question.id !== this.#shown;
+    if (!(answer instanceof HTMLElement)) return;
+    answer.hidden = !question.answer;
+    put('.aa b', question.answer?.author.name ?? '');
+    put('.aa bdi', question.answer ? question.answer.text || t('Answered live') : '');
+  }
+
+  /** @param {HTMLElement} row */
+  #read(row) {
+    const { id = '', votes, voted, at, author = '', shown } = row.dataset;
+    const text = row.querySelector('.qt bdi')?.textContent ?? '', name = row.querySelector('.qw bdi')?.textContent ?? '';
+    const answer = row.querySelector('.aa:not([hidden])');
+    this.#questions.set(id, {
+      id, text, author: { id: author, name }, votes: Number(votes), voted: voted === 'true', at: Number(at),
+      answer: answer ? { author: { id: '', name: answer.querySelector('b')?.textContent ?? '' }, text: answer.querySelector('bdi')?.textContent } : null,
+    });
+    if (shown === 'true') this.#shown = id;
+  }
+
+  /** @param {string} id */
+  async #voted(id) {
+    const question = this.#questions.get(id);
+    if (!question || !this.vote) return;
+    const on = !question.voted;
+    question.voted = on; question.votes += on ? 1 : -1;
+    this.#draw();
+    try {
+      const reply = await this.vote(id, on);
+      if (typeof reply?.votes === 'number') question.votes = reply.votes;
+    } catch (error) {
+      question.voted = !on; question.votes -= on ? 1 : -1;
+      this.refused?.(error);
+    }
+    this.#draw();
+  }
+}
 
 customElements.define('live-stage', Stage);
 customElements.define('comment-list', CommentList);
 customElements.define('question-list', QuestionList);
 customElements.define('room-composer', Composer);
 
-/** @template {HTMLElement} T @param {string} selector @param {new () => T} kind @returns {T} */
-const find = (selector, kind) => /** @type {T} */ (document.querySelector(selector));
+const page = JSON.parse(document.getElementById('page')?.textContent ?? '{}');
+const words = wordsOf(document), { t } = words;
 const stage = find('live-stage', Stage), comments = find('comment-list', CommentList);
-const questions = find('question-list', QuestionList), composer = find('room-composer', Composer);
-const menu = find('#row-menu', HTMLDialogElement), report = find('#report', HTMLDialogElement);
-const naming = find('#naming', HTMLDialogElement), settings = find('#room-settings', HTMLDialogElement);
-const sheet = find('#questions-sheet', HTMLDialogElement), banner = find('[data-part=conn]', HTMLElement);
+const questions = find('question-list', QuestionList), sheet = find('#questions-sheet', HTMLDialogElement);
+const ABOUT_QUESTIONS = /^question\.|^comments?\.(edited|deleted|hidden|purged)$/;
 
-/** What the reader chose is kept on this device. @param {string} name @param {string} [value] */
-function kept(name, value) {
-  try {
-    if (value !== undefined) localStorage.setItem(`hiroba:${name}`, value);
-    return localStorage.getItem(`hiroba:${name}`);
-  } catch {
-    return null;
-  }
-}
-
-/* ---- who is here ---- */
-
-/** @type {{id: string, name: string, role: string} | null} */
-let me = page.you;
-/** Members and guests show their cookie for a ticket; others only read. */
-async function token() {
-  if (!me) return null;
-  const answer = await fetch('/v1/ticket', { method: 'POST', headers: { 'X-CSRF': csrf }, credentials: 'same-origin' });
-  if (answer.ok) return (await answer.json()).ticket;
-  if (answer.status >= 500 || answer.status === 429) throw new Error(String(answer.status));
-  return null;
-}
-
-const connection = new Connection({ url: `${location.origin.replace(/^http/, 'ws')}/v1/live`, token });
-const outbox = new Outbox({
-  room, store: sessionStorage, post: (args) => connection.command('comment.post', args),
-  onChange: (draft) => {
-    if (me) comments.own(draft, { id: me.id, name: me.name, role: me.role });
-    if (draft.state === 'sent' || draft.state === 'held') composer.sent();
+const room = new RoomPage({
+  words, page, comments, feed: 'sampled', ended: page.broadcast?.state === 'ended', idle: !page.broadcast,
+  onBody: (body, at) => { if (ABOUT_QUESTIONS.test(body.event)) questions.change(body, at); },
+  onChange: (body) => change(body),
+  onNow: (body) => {
+    if (body.event === 'viewers.counted') stage.watching(body.count);
+    else if (body.event === 'reactions.counted') stage.reacted(body.counts?.heart ?? 0, body.total);
+    else if (body.event.startsWith('question.')) questions.change(body, room.connection.now());
   },
-  onRefused: (draft, refused) => { comments.takeOut((comment) => comment.cmid === draft.cmid); composer.giveBack(draft.text, refused); },
+  onJoined: (now) => {
+    if ('pinned' in now) comments.pin(now.pinned);
+    if (now.broadcast) showing(now.broadcast);
+  },
 });
-
-/* ---- parts ---- */
-
-const region = find('#spoken', HTMLElement), alarm = find('#alarm', HTMLElement);
-const speak = () => kept('speak') ?? 'staff';
-const say = announcer(region, { every: speak() === 'all' ? 3000 : 10_000 });
-/** @param {string} text */
-function toast(text) {
-  const box = find('#toast', HTMLElement);
-  box.textContent = text;
-  box.hidden = false;
-  clearTimeout(Number(box.dataset.timer));
-  box.dataset.timer = String(setTimeout(() => { box.hidden = true; }, 4000));
-}
-/** @param {unknown} error */
-const refusedToast = (error) => toast(refusalText(words, error instanceof Refused ? error : new Refused({ code: 'offline' })));
-/** @param {string} cmd @param {Record<string, any>} args */
-const ask = (cmd, args) => connection.command(cmd, { room, ...args });
-
-stage.begin({ words, now: () => connection.now(), broadcast: page.broadcast, toast, heart: (count) => { ask('reaction.add', { kind: 'heart', count }).catch(() => {}); } });
-comments.begin({
-  words, room, say, speak, me: () => me?.id, open: (comment) => rows.open(comment),
-  retry: (cmid) => outbox.retry(cmid), drop: (cmid) => outbox.drop(cmid), allComments: () => connection.setFeed(channel, 'full'),
+stage.begin({ words, now: () => room.connection.now(), broadcast: page.broadcast, heart: (count) => { room.ask('reaction.add', { kind: 'heart', count }).catch(() => {}); } });
+questions.begin({
+  words, refused: (error) => room.refused(error),
+  vote: (id, on) => {
+    if (room.me) return room.ask(on ? 'question.vote' : 'question.unvote', { id });
+    room.takeName();
+    return Promise.reject(new Refused({ code: 'unauthenticated' }));
+  },
 });
-questions.begin({ words, refused: refusedToast, vote: (id, on) => (me ? ask(on ? 'question.vote' : 'question.unvote', { id }) : (openNaming(), Promise.reject(new Refused({ code: 'unauthenticated' })))) });
+room.begin();
+
 questions.addEventListener('drawn', () => {
   const line = find('[data-part=onstage]', HTMLElement), shown = questions.shown, slot = line.querySelector('bdi');
   line.hidden = !shown;
   if (slot) slot.textContent = shown?.text ?? '';
 });
-composer.begin({
-  words, room, now: () => connection.now(), needName: openNaming,
-  send: ({ text, question, replyTo, editing }) => {
-    if (!editing) return void outbox.add({ text, question, replyTo });
-    ask('comment.edit', { id: editing, text }).then(() => comments.edited(editing, text), (error) => composer.giveBack(text, error));
-  },
-});
-composer.setRules({ ...page.room, guests: page.guests, rank: page.you?.rank ?? 0, ended: page.broadcast?.state === 'ended', idle: !page.broadcast });
-composer.setMuted(page.sanction);
 
-const rows = new RowMenu(menu, {
-  may: (deed, comment) => {
-    if (deed === 'edit' || deed === 'delete') return Boolean(comment.mine && me && connection.now() - comment.at < EDIT_WITHIN);
-    if (deed === 'report') return !comment.mine && Boolean(me);
-    return deed === 'reply' ? Boolean(comment.id) : true;
-  },
-  act: (deed, comment) => {
-    if (deed === 'reply') composer.reply({ id: comment.id, name: comment.author.name });
-    else if (deed === 'edit') composer.edit(comment.id, comment.text);
-    else if (deed === 'delete') ask('comment.delete', { id: comment.id }).then(() => comments.takeOut((other) => other.id === comment.id), refusedToast);
-    else if (deed === 'report') { report.dataset.id = comment.id; report.showModal(); }
-    else navigator.clipboard.writeText(comment.text).then(() => toast(t('Copied')), () => {});
-  },
-});
-report.addEventListener('submit', (event) => {
-  const reason = /** @type {HTMLButtonElement | null} */ (/** @type {SubmitEvent} */ (event).submitter)?.value;
-  if (reason) ask('comment.report', { id: report.dataset.id, reason }).then(() => toast(t('Thank you. The moderators will look at it.')), refusedToast);
-});
-
-/* ---- what arrives ---- */
-
-const QUESTIONS = /^question\.|^comments?\.(edited|deleted|hidden|purged)$/;
-connection.on('items', (from, /** @type {import('../core/connection.js').Item[]} */ items) => {
-  if (from !== channel) return;
-  for (const { body, at } of items) {
-    if (QUESTIONS.test(body.event)) questions.change(body, at);
-    if (body.client_message_id && body.author?.id === me?.id) outbox.arrived(body.client_message_id, body.id);
-    // What was said before this page was made stands in it already.
-    if (at > page.now) change(body);
-  }
-  comments.add(items);
-});
-connection.on('now', (from, /** @type {import('../core/connection.js').Body} */ body) => {
-  if (body.event === 'viewers.counted') stage.watching(body.count);
-  else if (body.event === 'reactions.counted') stage.reacted(body.counts?.heart ?? 0, body.total);
-  else if (body.event.startsWith('question.')) questions.change(body, connection.now());
-  else change(body);
-});
-connection.on('left-out', () => comments.leftOut());
-connection.on('gap', () => comments.gap());
-connection.on('joined', (from, /** @type {import('../core/connection.js').Joined} */ { room: now, you }) => {
-  composer.setRules({ ...(now?.mode ? now : {}), rank: connection.rank });
-  composer.setMuted(you?.sanction ?? null);
-  if (!now) return;
-  if ('pinned' in now) comments.pin(now.pinned);
-  if (now.broadcast) showing(now.broadcast);
-});
-
-/** What changes the room or the reader's own standing. @param {import('../core/connection.js').Body} body */
+/** @param {import('../core/connection.js').Body} body */
 function change(body) {
-  switch (body.event) {
-    case 'room.changed': composer.setRules(/** @type {any} */ (body)); break;
-    case 'broadcast.started': case 'broadcast.changed': return showing(body.broadcast);
-    case 'broadcast.ended': return ended(body.id);
-    case 'you.muted': composer.setMuted({ until: body.until ?? null, reason: body.reason ?? '' }); alarm.textContent = t('You cannot write here at the moment.'); break;
-    case 'you.unmuted': composer.setMuted(null); toast(t('You can write again.')); break;
-    case 'held.approved': comments.takeOut((comment) => comment.id === body.id && comment.state === 'held'); toast(t('Your comment was approved.')); break;
-    case 'held.rejected': comments.takeOut((comment) => comment.id === body.id); toast(t('Your comment was not approved.')); break;
-  }
+  if (body.event === 'broadcast.started' || body.event === 'broadcast.changed') showing(body.broadcast);
+  else if (body.event === 'broadcast.ended') ended(body.id);
 }
 
 /** @param {any} broadcast */
@@ -179,74 +195,11 @@ function ended(id) {
   if (page.broadcast?.id !== id || page.broadcast.state === 'ended') return;
   page.broadcast = { ...page.broadcast, state: 'ended' };
   stage.show(page.broadcast);
-  composer.setRules({ ended: true });
-  say(t('The broadcast has ended.'), { urgent: true });
+  room.composer.setRules({ ended: true });
+  room.say(t('The broadcast has ended.'), { urgent: true });
 }
 
-/* ---- the connection, as the reader sees it ---- */
-
-/** @type {any} */
-let bannerTimer = null;
-connection.on('state', (state, code) => {
-  outbox.setOpen(state === 'open');
-  if (state === 'open' || state === 'away') { clearTimeout(bannerTimer); bannerTimer = null; }
-  if (state === 'open') {
-    if (!banner.hidden) say(t('Connected again'));
-    banner.hidden = true;
-    composer.setRules({ rank: connection.rank });
-    outbox.restore();
-  } else if (state === 'away' && code !== 1000) away(code);
-  else bannerTimer ??= setTimeout(reconnecting, 2000);
-});
-function reconnecting() {
-  const slot = banner.querySelector('span:last-child');
-  if (slot) slot.textContent = navigator.onLine ? t('Reconnecting… Your comments are kept on this device') : t('You are offline. Comments are sent when you are back');
-  banner.hidden = false;
-}
-/** @param {number} code */
-function away(code) {
-  const slot = banner.querySelector('span:last-child');
-  if (slot) slot.textContent = code === 4505 ? t('You have been shut out of this community.') : code === 4504 ? t('This account is open in too many windows.') : t('Reload this page to take part again.');
-  banner.classList.add('still');
-  banner.hidden = false;
-}
-addEventListener('online', () => connection.start());
-addEventListener('offline', () => { if (connection.state !== 'open') reconnecting(); });
-document.addEventListener('visibilitychange', () => { if (!document.hidden) connection.start(); });
-
-/* ---- a guest's name ---- */
-
-function openNaming() {
-  if (page.guests && page.room.min_rank <= 10) naming.showModal();
-  else location.assign(page.sign_in);
-}
-naming.addEventListener('submit', async (event) => {
-  event.preventDefault();
-  const form = /** @type {HTMLFormElement} */ (event.target), field = form.elements.namedItem('name'), wrong = naming.querySelector('.err');
-  if (!(field instanceof HTMLInputElement) || !(wrong instanceof HTMLElement) || !field.value.trim()) return;
-  const answer = await fetch('/v1/guest', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-CSRF': csrf }, body: JSON.stringify({ name: field.value.trim() }), credentials: 'same-origin' }).catch(() => null);
-  const reply = await answer?.json().catch(() => null);
-  wrong.hidden = Boolean(answer?.ok);
-  field.setAttribute('aria-invalid', String(!answer?.ok));
-  if (!answer?.ok) { const slot = wrong.querySelector('span'); if (slot) slot.textContent = nameProblem(reply?.error); return field.focus(); }
-  me = { ...reply.you, role: 'guest' };
-  composer.setRules({ rank: 10 });
-  naming.close();
-  connection.restart();
-  composer.field.focus();
-});
-/** @param {any} error */
-function nameProblem(error) {
-  switch (error?.problem) {
-    case 'too_long': return t('This name is too long.');
-    case 'resembles_staff': return t('This name is too close to that of someone from the team.');
-    case 'reserved': case 'word': return t('This name cannot be used here.');
-    case 'empty': case 'invisible': return t('Please write a name that can be read.');
-    default: return error?.code ? refusalText(words, new Refused(error)) : t('There is no connection at the moment.');
-  }
-}
-
-/* ---- tabs, sheets, settings ---- */
+/* Tabs beside the picture, a sheet over it. */
 
 const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('.tabs [role=tab]')]);
 /** @param {HTMLElement} tab */
@@ -257,7 +210,7 @@ function choose(tab) {
     other.tabIndex = on ? 0 : -1;
     if (panel) panel.hidden = !on;
   }
-  composer.ask(tab.id === 'tab-questions');
+  room.composer.ask(tab.id === 'tab-questions');
 }
 for (const tab of tabs) {
   tab.addEventListener('click', () => choose(tab));
@@ -272,27 +225,18 @@ for (const tab of tabs) {
   });
 }
 const phone = matchMedia('(max-width: 599px), (max-width: 899px) and (min-height: 500px)');
-/** The questions live in their tab, and over the picture in a sheet. */
+const isOver = () => phone.matches && document.body.classList.contains('tall');
 function place() {
-  const over = phone.matches && document.body.classList.contains('tall');
-  (over ? sheet.querySelector('[data-part=place]') : document.getElementById('panel-questions'))?.append(questions);
-  if (!over && sheet.open) sheet.close();
-  if (over && tabs[0]) choose(tabs[0]);
+  (isOver() ? sheet.querySelector('[data-part=place]') : document.getElementById('panel-questions'))?.append(questions);
+  if (!isOver() && sheet.open) sheet.close();
+  if (isOver() && tabs[0]) choose(tabs[0]);
 }
 phone.addEventListener('change', place);
 place();
-for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll('dialog.sheet'))) {
-  dialog.addEventListener('click', (event) => { if (event.target === dialog || (event.target instanceof Element && event.target.closest('[data-close]'))) dialog.close(); });
-}
 document.querySelector('[data-part=open-questions]')?.addEventListener('click', () => sheet.showModal());
-for (const button of document.querySelectorAll('[data-part=open-settings]')) button.addEventListener('click', () => settings.showModal());
-sheet.querySelector('[data-part=ask-here]')?.addEventListener('click', () => { sheet.close(); composer.ask(true); composer.field.focus(); });
-for (const choice of /** @type {NodeListOf<HTMLInputElement>} */ (settings.querySelectorAll('[name=speak]'))) {
-  choice.checked = choice.value === speak();
-  choice.addEventListener('change', () => kept('speak', choice.value));
+sheet.querySelector('[data-part=ask-here]')?.addEventListener('click', () => { sheet.close(); room.composer.ask(true); room.composer.field.focus(); });
+if (page.asking) room.composer.ask(true);
+if (location.hash === '#questions') {
+  if (isOver()) sheet.showModal();
+  else if (tabs[1]) choose(tabs[1]);
 }
-
-rememberZone();
-localTimes(document);
-connection.subscribe(channel, { feed: 'sampled', ...page.position });
-connection.start();

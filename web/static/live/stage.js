@@ -20,16 +20,15 @@ export class Stage extends HTMLElement {
   #ownHearts = 0;
   #alive = 0;
 
-  /** @param {{words: Words, now: () => number, broadcast: Broadcast | null, heart: (count: number) => void, toast: (text: string) => void}} how */
-  begin({ words, now, broadcast, heart, toast }) {
-    this.words = words; this.now = now; this.broadcast = broadcast; this.heart = heart; this.toast = toast;
+  /** @param {{words: Words, now: () => number, broadcast: Broadcast | null, heart: (count: number) => void}} how */
+  begin({ words, now, broadcast, heart }) {
+    this.words = words; this.now = now; this.broadcast = broadcast; this.heart = heart;
     this.#on('sound', () => this.#sound());
     this.#on('full', () => this.#full());
     this.#on('edge', () => this.#toEdge());
     this.#on('retry', () => { this.#tries = 0; this.#load(); });
     this.#on('tap', () => this.#pause());
     for (const button of document.querySelectorAll('[data-part=heart]')) button.addEventListener('click', () => this.#tapHeart());
-    for (const button of document.querySelectorAll('[data-part=share]')) button.addEventListener('click', () => this.#share());
     document.addEventListener('visibilitychange', () => { if (!document.hidden && this.#following()) this.#toEdge(); });
     this.show(broadcast);
   }
@@ -192,14 +191,6 @@ export class Stage extends HTMLElement {
     this.#alive++;
     layer.append(heart);
     setTimeout(() => { heart.remove(); this.#alive--; }, HEART_MS);
-  }
-
-  async #share() {
-    const { t } = this.words;
-    try {
-      if (navigator.share) await navigator.share({ title: document.title, url: location.href });
-      else { await navigator.clipboard.writeText(location.href); this.toast?.(t('The link was copied')); }
-    } catch { /* The reader closed the sheet. */ }
   }
 
   #count() {

@@ -1,4 +1,5 @@
 /** One comment as a row, and the menu of what the reader may do with it. */
+import { moment } from '../core/i18n.js';
 
 /**
  * @typedef {import('../core/i18n.js').Words} Words
@@ -6,7 +7,7 @@
  * @typedef {{id: string, epoch: number, offset: number, at: number, author: Author, text: string,
  *   cmid?: string, replyTo?: {id: string, name: string, text?: string | null} | null, question?: boolean,
  *   edited?: boolean, mine?: boolean, state?: import('./outbox.js').Sending, marker?: string}} Comment
- * @typedef {'reply' | 'edit' | 'delete' | 'report' | 'copy' | 'pin'} Deed
+ * @typedef {'reply' | 'edit' | 'delete' | 'report' | 'copy' | 'link' | 'react'} Deed
  */
 
 /** How long an author may edit and delete, ms. */
@@ -80,15 +81,18 @@ export function fillRow(row, comment, words) {
   if (to && comment.replyTo) fillReply(row, to, comment.replyTo);
   else to?.remove();
   if (!comment.question) part(row, '.tag')?.remove();
+  for (const slot of row.querySelectorAll('.at, .ct-t')) slot.textContent = moment(words.locale, at, 'time');
   row.classList.toggle('mine', Boolean(comment.mine));
   fillText(row, comment, words);
   return row;
 }
 
-/** @param {HTMLElement} row @param {HTMLElement} to @param {{id: string, name: string}} replyTo */
+/** @param {HTMLElement} row @param {HTMLElement} to @param {{id: string, name: string, text?: string | null}} replyTo */
 function fillReply(row, to, replyTo) {
   const slot = to.querySelector('bdi') ?? to;
   slot.textContent = replyTo.name;
+  const quote = to.querySelector('.q');
+  if (quote) quote.textContent = replyTo.text ?? '';
   to.hidden = false;
   row.dataset.reply = replyTo.id;
 }
@@ -125,12 +129,11 @@ export class RowMenu {
   constructor(dialog, { may, act }) {
     this.dialog = dialog; this.may = may;
     dialog.addEventListener('click', (event) => {
-      if (event.target === dialog) return dialog.close();
       const button = event.target instanceof Element ? event.target.closest('[data-deed]') : null;
       if (!(button instanceof HTMLElement) || !this.#comment) return;
       const comment = this.#comment;
       dialog.close();
-      act(/** @type {Deed} */ (button.dataset.deed), comment);
+      act(/** @type {Deed} */ (button.dataset.deed), comment, button.getAttribute('value') ?? undefined);
     });
   }
 

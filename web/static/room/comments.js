@@ -1,13 +1,13 @@
-/** The comments of a live room: a fast list that can be stopped, read back, and trusted to say what it leaves out. */
+/** The comments of a room: a fast list that can be stopped, read back, and trusted to say what it leaves out. */
 import { LiveList } from '../core/lists.js';
-import { commentFrom, commentOf, fillRow, fillText, isStaff, walkRows } from '../room/rows.js';
+import { commentFrom, commentOf, fillRow, fillText, isStaff, walkRows } from './rows.js';
 
 /**
  * @typedef {import('../core/i18n.js').Words} Words
  * @typedef {import('../core/connection.js').Item} Item
- * @typedef {import('../room/rows.js').Comment} Comment
- * @typedef {import('../room/outbox.js').Draft} Draft
- * @typedef {Comment & {answer?: {author: {id: string, name: string}, text?: string}, votes?: number}} Shown
+ * @typedef {import('./rows.js').Comment} Comment
+ * @typedef {import('./outbox.js').Draft} Draft
+ * @typedef {Comment & {answer?: {author: {id: string, name: string}, text?: string}, votes?: number, reactions?: {kind: string, count: number, own: boolean}[]}} Shown
  * @typedef {{words: Words, room: string, me: () => string | undefined, open: (comment: Comment) => void, retry: (cmid: string) => void, drop: (cmid: string) => void, say: (text: string) => void, speak: () => string, allComments: () => void}} How
  */
 
@@ -30,10 +30,11 @@ export class CommentList extends HTMLElement {
     this.pill = /** @type {HTMLElement} */ (this.querySelector('[data-part=jump]'));
     this.fast = /** @type {HTMLElement} */ (this.querySelector('[data-part=fast]'));
     this.list = new LiveList(this.rows, {
-      row: (/** @type {Shown} */ comment) => this.#row(comment),
+      row: (/** @type {Shown} */ comment) => this.makeRow(comment),
       keep: (comment) => Boolean(comment.mine || comment.answer || comment.marker || isStaff(comment.author.role)),
       onWaiting: (count) => this.#pill(count),
       onSkipped: () => this.leftOut(),
+      onDrawn: () => this.drawn(),
     });
   }
 
@@ -111,8 +112,12 @@ export class CommentList extends HTMLElement {
       this.#known.delete(key);
     }
     this.list.remove(match, rows);
+    this.drawn();
     if (rows.some((row) => row.contains(focused)) || (focused && !focused.isConnected)) this.scroller.focus();
   }
+
+  /** After rows came or went; a list with more than rows puts it in order here. */
+  drawn() {}
 
   toNewest() {
     this.scroller.scrollTop = 0;
@@ -126,9 +131,21 @@ export class CommentList extends HTMLElement {
     this.#fastTimer = setTimeout(() => { this.fast.hidden = true; }, FAST_FOR);
   }
 
-  /** What lies between could not be had again. */
-  gap() {
-    this.list.push([{ id: '', epoch: 0, offset: 0, at: 0, author: { id: '', name: '', role: '' }, text: '', marker: this.words.t('Some comments are missing here') }]);
+  /** What lies between could not be had from the stream: read it from what was saved, or say that it is missing. */
+  async gap() {
+    const last = [...this.#known.values()].filter((comment) => comment.offset).sort(byPlace).at(-1);
+    const after = this.rows.lastElementChild;
+    const page = await this.#page('limit=100').catch(() => null);
+    const missed = page?.comments.filter((comment) => !this.#known.has(comment.id)) ?? [];
+    for (const comment of missed) {
+      this.#know(comment);
+      if (!this.#putBack(comment)) this.list.push([comment]);
+    }
+    if (page && (!page.before || !last || byPlace(page.comments[0] ?? last, last) <= 0)) return;
+    const row = this.makeRow({ id: '', epoch: 0, offset: 0, at: 0, author: { id: '', name: '', role: '' }, text: '', marker: this.words.t('Some comments are missing here') });
+    if (after) after.after(row);
+    else this.rows.prepend(row);
+    this.drawn();
   }
 
   /** @param {{id: string, author: {name: string}, text: string} | null} pinned */
@@ -137,6 +154,7 @@ export class CommentList extends HTMLElement {
     if (!(note instanceof HTMLElement)) return;
     note.hidden = !pinned;
     note.dataset.id = pinned?.id ?? '';
+    if (pinned && note instanceof HTMLAnchorElement) note.href = `?at=${pinned.id}#m-${pinned.id}`;
     const [name, text] = [note.querySelector('b'), note.querySelector('p bdi')];
     if (name) name.textContent = pinned?.author.name ?? '';
     if (text) text.textContent = pinned?.text ?? '';
@@ -177,7 +195,8 @@ export class CommentList extends HTMLElement {
       if (!(row instanceof HTMLElement) || !row.dataset.offset) continue;
       const epoch = Number(row.dataset.epoch), offset = Number(row.dataset.offset);
       if (epoch < comment.epoch || (epoch === comment.epoch && offset < comment.offset)) continue;
-      row.before(this.#row(comment));
+      row.before(this.makeRow(comment));
+      this.drawn();
       return true;
     }
     return false;
@@ -196,7 +215,7 @@ export class CommentList extends HTMLElement {
   }
 
   /** @param {Shown} comment @returns {HTMLElement} */
-  #row(comment) {
+  makeRow(comment) {
     if (comment.marker) { const row = clone('gap-row'); row.textContent = comment.marker; return row; }
     if (comment.answer) return this.#answerRow(comment);
     return fillRow(clone('comment-row'), comment, this.words);
@@ -264,14 +283,10 @@ export class CommentList extends HTMLElement {
     older.setAttribute('aria-busy', 'true');
     try {
       const { epoch, offset } = first.dataset;
-      const answer = await fetch(`/v1/rooms/${this.how.room}/messages?before=${epoch}-${offset}&limit=${PAGE}`, { credentials: 'same-origin' });
-      if (!answer.ok) throw new Error(String(answer.status));
-      const page = await answer.json();
-      const me = this.how.me();
-      const items = page.messages
-        .filter((/** @type {any} */ message) => message.text !== null && !this.#known.has(message.id))
-        .map((/** @type {any} */ message) => ({ ...message, replyTo: message.reply_to ?? null, mine: message.author.id === me, question: Boolean(message.question) }));
+      const page = await this.#page(`before=${epoch}-${offset}&limit=${PAGE}`);
+      const items = page.comments.filter((comment) => !this.#known.has(comment.id));
       this.list.older(items);
+      this.drawn();
       for (const item of items) this.#know(item);
       older.hidden = !page.before;
     } catch {
@@ -280,7 +295,20 @@ export class CommentList extends HTMLElement {
     older.removeAttribute('aria-busy');
     this.#reading = false;
   }
+
+  /** Read comments that were saved, the oldest first. @param {string} query @returns {Promise<{comments: Shown[], before: string | null}>} */
+  async #page(query) {
+    const answer = await fetch(`/v1/rooms/${this.how.room}/messages?${query}`, { credentials: 'same-origin' });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const page = await answer.json(), me = this.how.me();
+    const comments = page.messages.filter((/** @type {any} */ message) => message.text !== null)
+      .map((/** @type {any} */ message) => ({ ...message, cmid: message.client_message_id, replyTo: message.reply_to ?? null, mine: message.author.id === me, question: Boolean(message.question) }));
+    return { comments, before: page.before };
+  }
 }
+
+/** @param {Shown} a @param {Shown} b */
+function byPlace(a, b) { return a.epoch - b.epoch || a.offset - b.offset; }
 
 /** @param {string} id of a <template> with one row @returns {HTMLElement} */
 function clone(id) {
