@@ -27,6 +27,8 @@ from server.stream_worker import Entry
 QUERIES = 150
 DEPTH = 10
 BATCH = 50
+FOLD = 500
+"""Documents between two runs of the worker's chore, which otherwise a slow insert would do."""
 AUTHOR = Author(id="gAAAAAAAAAAAAAAAA", name="A", role="guest")
 
 
@@ -89,11 +91,14 @@ class Pool:
             async with db.transaction() as transaction:
                 await history.posted(tsvector, transaction, entries)
                 await transaction.run("SELECT pg_stat_force_next_flush()")
+            if first % FOLD == 0:
+                await actions.fold(self._ctx)
             for entry, row in zip(entries, documents[first:], strict=False):
                 self._names[entry.body["id"]] = row["id"]
 
     async def analyse(self) -> None:
         """Let the worker's chore make the statistics, and make them where it waits for more."""
+        await actions.fold(self._ctx)
         if "messages" not in await actions.analyse(self._ctx):
             await self._ctx.db.run("ANALYZE messages", timeout=60)
 
