@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from moderation import actions, audit, hiding, people, reads, reports, review, undo, wordlist
+from moderation import actions, audit, hiding, log, people, reads, reports, review, undo, wordlist
 from moderation.ids import read_id, read_person, read_room, wire_id
 from moderation.rules import FOREVER
 from server.context import Context, Viewer
@@ -177,8 +177,8 @@ async def audit_list(ctx: Context, viewer: Viewer, args: Args, connection: Conne
     """audit.list {room|null, person?}"""
     audit.require_staff(viewer)
     person = read_person(args["person"]) if args.get("person") is not None else None
-    wanted = reads.Wanted(room=_room_or_none(args), person=person, by_people=True)
-    page = await reads.audit_page(ctx.db, wanted)
+    wanted = log.Wanted(room=_room_or_none(args), person=person, by_people=True)
+    page = await log.audit_page(ctx.db, wanted)
     return {"entries": [asdict(entry) for entry in page.entries]}
 
 

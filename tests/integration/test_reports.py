@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from moderation import actions, commands, hiding, reads, reports, undo
-from moderation.reads import Wanted
+from moderation import actions, commands, hiding, log, reads, reports, undo
+from moderation.log import Wanted
 from server.context import Viewer
 from server.settings import Settings
 from tests.integration.moderation_stage import GUEST, OTHER, Stage, guest, refusal, stage, until
@@ -110,8 +110,8 @@ async def test_the_log_is_paged_and_filtered(place: Stage) -> None:
         await actions.mute(place.ctx, place.ren, GUEST, room=place.room, seconds=10 + n)
     await actions.ban(place.ctx, place.yui, OTHER, room=place.second_room)
 
-    first = await reads.audit_page(place.db, Wanted(actor=place.ren.id), limit=5)
-    second = await reads.audit_page(
+    first = await log.audit_page(place.db, Wanted(actor=place.ren.id), limit=5)
+    second = await log.audit_page(
         place.db, Wanted(actor=place.ren.id), before=first.before, limit=5
     )
 
@@ -119,7 +119,7 @@ async def test_the_log_is_paged_and_filtered(place: Stage) -> None:
     assert second.before is None
     seconds = [entry.details["seconds"] for entry in [*first.entries, *second.entries]]
     assert seconds == [16, 15, 14, 13, 12, 11, 10]
-    bans = await reads.audit_page(place.db, Wanted(action="ban"))
+    bans = await log.audit_page(place.db, Wanted(action="ban"))
     assert [entry.person for entry in bans.entries] == [OTHER]
 
 
@@ -130,9 +130,7 @@ async def test_the_log_as_csv_holds_every_row_and_no_formula(place: Stage) -> No
     async with place.worker() as worker:
         await until(lambda: worker.applied == 2)
 
-    text = b"".join([part async for part in reads.audit_csv(place.db, Wanted())]).decode(
-        "utf-8-sig"
-    )
+    text = b"".join([part async for part in log.audit_csv(place.db, Wanted())]).decode("utf-8-sig")
 
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {row["action"] for row in rows} == {"hide", "ban"}

@@ -10,9 +10,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from moderation import filters, reads, wordlist
+from moderation import log as audit_log
 from moderation.ids import read_id, read_person, read_room, wire_id
+from moderation.log import Wanted
 from moderation.people import name_nearby
-from moderation.reads import Wanted
 from moderation.reports import REASONS
 from moderation.rules import STEPS, Rank
 from rooms import reads as room_reads
@@ -44,7 +45,7 @@ async def console(request: Request) -> Response:
     wanted = request.query_params.get("view", "")
     find = request.query_params.get("find", "").strip()[:LONGEST_FIND]
     words = words_of(request)
-    log = await reads.audit_page(ctx.db, Wanted(room=room.id, by_people=True), limit=30)
+    log = await audit_log.audit_page(ctx.db, Wanted(room=room.id, by_people=True), limit=30)
     queue = await reads.queue(ctx.db, room.id)
     reported = await reads.reported(ctx.db, room.id)
     guard = await filters.read_guard(ctx.db)
@@ -136,7 +137,7 @@ async def log_file(request: Request) -> Response:
     """Give the log of a room (without one: of all) as CSV."""
     ctx: Context = request.state.ctx
     require(viewer_of(request), Action.MODERATE)
-    lines = reads.audit_csv(ctx.db, Wanted(room=_room_or_none(request)))
+    lines = audit_log.audit_csv(ctx.db, Wanted(room=_room_or_none(request)))
     name = 'attachment; filename="audit-log.csv"'
     headers = {**NO_STORE, "Content-Disposition": name, "X-Content-Type-Options": "nosniff"}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
