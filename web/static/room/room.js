@@ -12,7 +12,7 @@ import { EDIT_WITHIN, RowMenu } from './rows.js';
  * @typedef {{id: string, name: string, role: string}} Me
  * @typedef {{words: import('../core/i18n.js').Words, page: any, comments: import('./comments.js').CommentList,
  *   feed: string, ended?: boolean, idle?: boolean, onBody?: (body: Body, at: number) => void,
- *   onChange?: (body: Body) => void,  *   onNow?: (body: Body) => void, onJoined?: (room: any) => void, onTyping?: () => void,
+ *   onChange?: (body: Body) => void, onNow?: (body: Body) => void, onJoined?: (room: any) => void, onTyping?: () => void,
  *   act?: (deed: string, comment: Comment, extra?: string) => void}} How
  */
 
