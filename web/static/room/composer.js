@@ -47,6 +47,9 @@ export class Composer extends HTMLElement {
     });
     this.field.value = this.field.value || this.#draft();
     this.#said = this.piece('status')?.textContent?.trim() ?? '';
+    // What a search did not find comes along as a question.
+    const wanted = new URLSearchParams(location.search).get('ask');
+    if (wanted) { this.field.value = wanted.slice(0, 200); this.#asking = true; this.field.focus(); }
     this.#show();
   }
 
