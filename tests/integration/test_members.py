@@ -223,7 +223,7 @@ async def test_the_last_owner_stays(town):
     await actions.set_role(town.ctx, owner, other.id or "", "host")
     refusal = await refused(actions.set_role(town.ctx, owner, owner.id or "", "member"))
 
-    assert refusal.code == "forbidden"
+    assert refusal.code == "invalid"
 
 
 async def test_two_owners_who_step_down_at_once_leave_one(town):

@@ -251,13 +251,15 @@ async def test_the_texts_of_rules_are_the_owners_and_shown_as_text(
 ) -> None:
     page = await owner.open("/settings/pages?language=en")
 
-    page = await owner.send(page, page.forms[0], rules="# Be kind\n\n- <b>really</b>\n\nThank you.")
+    page = await owner.send(
+        page, page.form("/settings/pages"), rules="# Be kind\n\n- <b>really</b>\n\nThank you."
+    )
 
     assert page.path == "/settings/pages"
     rules = await place.person().open("/rules?lang=en")
     assert "<h2>Be kind</h2>" in rules.text
     assert "<li>&lt;b&gt;really&lt;/b&gt;</li>" in rules.text
-    too_long = await owner.send(page, page.forms[0], rules="x" * 20_001)
+    too_long = await owner.send(page, page.form("/settings/pages"), rules="x" * 20_001)
     assert too_long.problems["texts"].startswith("A page has at most")
 
 

@@ -70,9 +70,9 @@ async def test_a_broadcast_is_planned_with_a_poster_and_changed(stage: Stage) ->
     edit = await stage.host.open(f"{page.path}/edit")
 
     assert "Autumn &lt;skin&gt;" in page.text
-    assert edit.forms[0].fields["poster"].startswith("/media/")
-    assert edit.forms[0].fields["shape"] == "wide"
-    page = await stage.host.send(edit, edit.forms[0], title="Winter skin")
+    assert edit.form("").fields["poster"].startswith("/media/")
+    assert edit.form("").fields["shape"] == "wide"
+    page = await stage.host.send(edit, edit.form(""), title="Winter skin")
     assert "Winter skin" in page.text
 
 
