@@ -38,6 +38,13 @@ async def test_only_the_owner_gets_in(place: Town, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
+async def test_the_menu_marks_the_page_one_is_on(owner: Person, path: str) -> None:
+    page = await owner.open(path)
+
+    assert [one for one in page.current if one in PATHS] == [path]
+
+
+@pytest.mark.parametrize("path", PATHS)
 async def test_nobody_else_can_send_its_forms(place: Town, owner: Person, path: str) -> None:
     host = await place.signed_in(await place.world.member("Ren", Rank.HOST))
     page = await owner.open(path)

@@ -38,6 +38,8 @@ class Page(HTMLParser):
         self.problems: dict[str, str] = {}
         """Sentences by field; a banner stands under the empty name."""
         self.links: list[str] = []
+        self.current: list[str] = []
+        """The links that a menu marks as the page one is on."""
         self._area = self._option = self._problem = ""
         self.feed(response.text)
 
@@ -57,6 +59,8 @@ class Page(HTMLParser):
             self.forms.append(Form(values.get("action", "")))
         elif tag == "a":
             self.links.append(values.get("href", ""))
+            if values.get("aria-current") == "page":
+                self.current.append(values.get("href", ""))
         elif tag == "p" and "err" in values.get("class", "").split():
             self._problem = values.get("id", "-error").removesuffix("-error") or "-"
         elif tag == "p" and "dang" in values.get("class", "").split():
