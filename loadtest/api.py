@@ -8,12 +8,13 @@ from typing import Any, Final
 import httpx
 
 from loadtest.checks import Comment, Place
+from loadtest.errors import CannotRun
 
 PAGE: Final = 100
 MOST_TRIES: Final = 200
 
 
-class ApiError(Exception):
+class ApiError(CannotRun):
     """The API refused; the text has its status and body."""
 
 

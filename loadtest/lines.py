@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest.errors import CannotRun
 
-class BadLog(Exception):
+
+class BadLog(CannotRun):
     """The file is not such a log; the text names the line."""
 
 

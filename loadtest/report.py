@@ -1,16 +1,42 @@
-"""What a load test tells: a table for people, report.json for programs, a plot of latency."""
+"""What a load test tells: tables for people, report.json for programs, plots."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from pathlib import Path
 
+from loadtest.machine import machine
+from loadtest.plots import latency_plot
+
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 900, 360, 70, 40, 20, 50
-COLOURS = {"p50": "#1b7f5c", "p95": "#b26a00", "p99": "#b3261e"}
+
+Value = str | int | float
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the report: something measured with a number of viewers."""
+
+    name: str
+    viewers: int
+    cpu_us_per_delivery: float | None = None
+    ratio_to_c_send: float | None = None
+    rss_kb_per_connection: float | None = None
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    more: dict[str, Value] = field(default_factory=dict)
+    """Further figures by name, which stand beside the others in report.json."""
+
+    def value(self) -> dict[str, object]:
+        """Give what report.json holds of it: only what was measured."""
+        named: dict[str, object] = {"name": self.name, "viewers": self.viewers}
+        for name in ("cpu_us_per_delivery", "ratio_to_c_send", "rss_kb_per_connection"):
+            if (figure := getattr(self, name)) is not None:
+                named[name] = figure
+        if self.latency_ms:
+            named["latency_ms"] = self.latency_ms
+        return {**named, **self.more}
 
 
 @dataclass(slots=True)
@@ -18,12 +44,16 @@ class Report:
     """The outcome of a run; it passed when there are no problems."""
 
     scenario: str
-    facts: dict[str, str | int | float] = field(default_factory=dict)
+    facts: dict[str, Value] = field(default_factory=dict)
     latency_ms: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     over_time: list[tuple[int, list[float]]] = field(default_factory=list)
     """Second of the run, and latencies in ms at each of SHARES."""
+    rows: list[Row] = field(default_factory=list)
+    plots: dict[str, str] = field(default_factory=dict)
+    """SVG by the name of its file; latency over time is drawn from `over_time` beside them."""
+    machine: dict[str, Value] = field(default_factory=machine)
 
     @property
     def passed(self) -> bool:
@@ -38,57 +68,60 @@ def table(report: Report) -> str:
     rows += [(f"CPU {name}", f"{value:.2f} s") for name, value in report.cpu_seconds.items()]
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"  {name:<{width}}  {value}" for name, value in rows]
+    lines += row_table(report.rows)
     lines += [f"  PROBLEM  {problem}" for problem in report.problems]
+    lines.append("  measured on " + ", ".join(f"{n} {v}" for n, v in report.machine.items()))
     return "\n".join([*lines, f"{report.scenario}: {'passed' if report.passed else 'FAILED'}"])
 
 
+def row_table(rows: Sequence[Row]) -> list[str]:
+    """Give rows as lines of text with a column for each figure that one of them has."""
+    if not rows:
+        return []
+    flat = [_flat(row.value()) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    cells = [[name.replace("_", " ") for name in names]]
+    cells += [[_number(row[name]) if name in row else "" for name in names] for row in flat]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    lines = []
+    for line in cells:
+        padded = [line[0].ljust(widths[0])]
+        padded += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        lines.append(("  " + "  ".join(padded)).rstrip())
+    return lines
+
+
+def _flat(row: Mapping[str, object]) -> dict[str, Value]:
+    flat: dict[str, Value] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{name.removesuffix('_ms')} {key} ms": each for key, each in value.items()}
+        elif isinstance(value, str | int | float):
+            flat[name] = value
+    return flat
+
+
 def write(report: Report, folder: Path) -> None:
-    """Write report.json and latency.svg into a folder, made where it is missing."""
+    """Write report.json, run.json and the plots into a folder, made where it is missing.
+
+    report.json is the list of rows, each with the machine and the date; run.json is the whole run.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    value = {"passed": report.passed, **asdict(report)}
-    (folder / "report.json").write_text(
-        json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
-    (folder / "latency.svg").write_text(plot(report), encoding="utf-8")
+    rows = [{"scenario": report.scenario, **row.value(), **report.machine} for row in report.rows]
+    _write_json(folder / "report.json", rows)
+    whole = asdict(report)
+    del whole["plots"]
+    _write_json(folder / "run.json", {"passed": report.passed, **whole})
+    plots = dict(report.plots)
+    if report.over_time:
+        plots["latency.svg"] = latency_plot(report.scenario, report.over_time)
+    for name, svg in plots.items():
+        (folder / name).write_text(svg, encoding="utf-8")
 
 
-def plot(report: Report) -> str:
-    """Draw latency over the time of the run, one line for each of SHARES, as SVG."""
-    last = max((second for second, _ in report.over_time), default=0) + 1
-    highest = _round_up(max((max(values) for _, values in report.over_time), default=1.0))
-    inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-
-    def x(second: float) -> float:
-        return LEFT + inner_width * second / last
-
-    def y(ms: float) -> float:
-        return TOP + inner_height * (1 - ms / highest)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text x="{LEFT}" y="20" font-size="14">{escape(report.scenario)}: '
-        "latency from post to delivery</text>",
-    ]
-    for step in range(5):
-        ms, second = highest * step / 4, last * step / 4
-        parts += [
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(ms):.1f}" y2="{y(ms):.1f}" '
-            'stroke="#ddd"/>',
-            f'<text x="{LEFT - 8}" y="{y(ms) + 4:.1f}" text-anchor="end">{ms:g} ms</text>',
-            f'<text x="{x(second):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">'
-            f"{second:.0f} s</text>",
-        ]
-    for index, (name, colour) in enumerate(COLOURS.items()):
-        points = " ".join(
-            f"{x(second + 0.5):.1f},{y(values[index]):.1f}" for second, values in report.over_time
-        )
-        parts += [
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
-            f'<text x="{WIDTH - RIGHT - 120 + 45 * index}" y="20" fill="{colour}">{name}</text>',
-        ]
-    return "\n".join([*parts, "</svg>", ""])
+def _write_json(path: Path, value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def cpu_of(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
@@ -96,20 +129,12 @@ def cpu_of(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str,
     return {name: used - before.get(name, 0.0) for name, used in after.items()}
 
 
-def _round_up(value: float) -> float:
-    """Give the next of 1, 2 and 5 times a power of ten."""
-    scale = 1.0
-    while scale * 10 <= value:
-        scale *= 10
-    while scale > value:
-        scale /= 10
-    return next((scale * step for step in (1, 2, 5) if scale * step >= value), scale * 10)
-
-
-def _number(value: str | float) -> str:
+def _number(value: Value) -> str:
     if isinstance(value, str):
         return value
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.1f}" if abs(value) >= 100 or value == 0 else f"{value:,.3g}"
 
 
 def joined(lists: Sequence[Sequence[str]], most: int = 20) -> list[str]:

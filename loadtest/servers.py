@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loadtest.errors import CannotRun
+
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class NotStarted(Exception):
+class NotStarted(CannotRun):
     """The servers did not start; the text says why."""
 
 

@@ -10,11 +10,13 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from loadtest.errors import CannotRun
+
 Work = Callable[["Side", Any], Coroutine[Any, Any, None]]
 """A coroutine function at the top of a module: what a process does with its configuration."""
 
 
-class Died(Exception):
+class Died(CannotRun):
     """A process of the swarm ended before it was told to."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import math
 import os
@@ -10,12 +11,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
-from loadtest import api, cpu
+from loadtest import api, cpu, options
 from loadtest.checks import Comment, check_acknowledged, check_seen
 from loadtest.latency import Latencies, at_share
-from loadtest.lines import Line, by_author
-from loadtest.report import SHARES, Report, cpu_of, joined
+from loadtest.lines import Line, by_author, read
+from loadtest.report import SHARES, Report, Row, cpu_of, joined
 from loadtest.senders import Sending, Sent, send
 from loadtest.servers import Servers, new_room, started
 from loadtest.swarm import Member
@@ -55,8 +57,33 @@ def raised(replay: Replay) -> dict[str, str]:
     }
 
 
-async def run(replay: Replay) -> Report:
-    """Replay, check, and tell; raises NotStarted, Died or ApiError where that is not possible."""
+def add_parser(commands: options.Commands) -> None:
+    """Add `replay`."""
+    parser = commands.add_parser("replay", help="replay a chat log and check every delivery")
+    add = parser.add_argument
+    add("file", type=Path, help="JSON lines with ms, user and text")
+    add("--viewers", type=options.count, default=50, help="on the full feed [50]")
+    add("--speed", type=options.speed, default=10.0, help="times the real speed [10]")
+    add("--lines", type=options.count, help="only the first so many")
+    add("--url", action="append", default=[], help="a running server (repeat for several)")
+    add("--room", default="", help="its room; needed with --url")
+    add("--gateways", type=options.count, default=2, help="of servers started here [2]")
+    add("--watchers", type=options.count, default=1, help="processes of viewers [1]")
+    options.add_out(parser)
+
+
+async def run(chosen: argparse.Namespace) -> Report:
+    """Replay, check, and tell; raises CannotRun where that is not possible."""
+    replay = Replay(
+        lines=read(chosen.file, chosen.lines),
+        viewers=chosen.viewers,
+        speed=chosen.speed,
+        urls=tuple(chosen.url),
+        room=chosen.room,
+        gateways=chosen.gateways,
+        watchers=chosen.watchers,
+    )
+    print(f"replay of {len(replay.lines)} lines at {replay.speed:g} times their speed", flush=True)
     report = Report("replay")
     async with AsyncExitStack() as stack:
         if replay.urls:
@@ -164,6 +191,7 @@ def _tell(
         "comments_per_second": round(len(sent.posted) / took, 1),
     }
     report.latency_ms = {name: at_share(total, share) * 1000 for name, share in SHARES.items()}
+    report.rows = [Row("replay", replay.viewers, latency_ms=dict(report.latency_ms))]
     report.over_time = [
         (second, [value * 1000 for value in values])
         for second, values in latencies.over_time(SHARES.values())

@@ -43,13 +43,16 @@ def test_every_line_reaches_every_viewer_and_the_history(log: Path, tmp_path: Pa
     done = loadtest("replay", str(log), "--viewers", "6", "--speed", "10", "--out", str(out))
 
     assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    report = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert report["passed"] is True
     assert report["facts"]["acknowledged"] == 90
     assert report["facts"]["deliveries"] == 6 * 90
     assert {"gateway-1", "gateway-2", "senders", "viewers"} <= set(report["cpu_seconds"])
     assert report["latency_ms"]["p99"] >= report["latency_ms"]["p50"] > 0
     assert "raised limit  HIROBA_POST_RATE=50/10s" in done.stdout
+    (row,) = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert (row["name"], row["viewers"]) == ("replay", 6)
+    assert row["latency_ms"] == report["latency_ms"]
     assert (out / "latency.svg").read_text(encoding="utf-8").startswith("<svg")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import re
@@ -19,7 +20,9 @@ from loadtest import cpu
 from loadtest.checks import Comment, Posted, check_acknowledged, check_seen
 from loadtest.latency import Latencies, at_share
 from loadtest.lines import BadLog, Line, by_author, read
-from loadtest.report import Report, joined, plot, table, write
+from loadtest.plots import Bar, bar_plot, latency_plot
+from loadtest.report import Report, Row, joined, table, write
+from loadtest.scenarios import replay
 from loadtest.scenarios.replay import Replay, raised
 from loadtest.senders import stays
 from loadtest.viewers import Finish, Viewer, judge
@@ -262,25 +265,74 @@ def test_the_table_says_whether_it_passed() -> None:
     assert table(failed).endswith("replay: FAILED")
 
 
+ROWS = [
+    Row("hiroba write", 1000, cpu_us_per_delivery=5.5, ratio_to_c_send=1.1),
+    Row("hiroba <ring>", 5000, latency_ms={"p50": 4.0, "p99": 31.0}, more={"encoding": "json"}),
+]
+
+
+def test_the_table_of_rows_has_a_column_for_every_figure() -> None:
+    lines = table(Report("fanout", rows=ROWS)).splitlines()
+
+    assert lines[0].split("  ")[1] == "name"
+    assert "ratio to c send" in lines[0] and "latency p99 ms" in lines[0]
+    assert "1.1" in lines[1] and "31" not in lines[1]
+    assert "json" in lines[2] and "5,000" in lines[2]
+
+
 def test_the_report_is_written_for_programs_and_as_a_plot(tmp_path: Path) -> None:
     write(REPORT, tmp_path / "out")
 
-    value = json.loads((tmp_path / "out" / "report.json").read_text())
+    value = json.loads((tmp_path / "out" / "run.json").read_text())
     assert value["passed"] is True
     assert value["facts"]["lines"] == 7453
-    assert (tmp_path / "out" / "latency.svg").read_text() == plot(REPORT)
+    assert value["machine"]["cpus"] >= 1
+    svg = (tmp_path / "out" / "latency.svg").read_text()
+    assert svg == latency_plot("replay", REPORT.over_time)
 
 
-@pytest.mark.parametrize("report", [REPORT, Report("replay <&>")])
-def test_the_plot_is_svg_with_a_line_for_each_share_inside_its_frame(report: Report) -> None:
-    root = ElementTree.fromstring(plot(report))
+def test_the_rows_are_written_as_a_list_with_only_what_was_measured(tmp_path: Path) -> None:
+    write(Report("fanout", rows=ROWS, plots={"fanout.svg": "<svg/>"}), tmp_path)
+
+    first, second = json.loads((tmp_path / "report.json").read_text())
+    assert first["name"] == "hiroba write" and first["viewers"] == 1000
+    assert first["cpu_us_per_delivery"] == 5.5 and first["ratio_to_c_send"] == 1.1
+    assert {"machine", "kernel", "cpus", "date"} <= set(first)
+    assert second["latency_ms"] == {"p50": 4.0, "p99": 31.0} and second["encoding"] == "json"
+    assert "ratio_to_c_send" not in second
+    assert (tmp_path / "fanout.svg").read_text() == "<svg/>"
+
+
+@pytest.mark.parametrize("over_time", [REPORT.over_time, []])
+def test_the_plot_is_svg_with_a_line_for_each_share_inside_its_frame(over_time: Any) -> None:
+    root = ElementTree.fromstring(latency_plot("replay <&>", over_time))
 
     lines = root.findall("{http://www.w3.org/2000/svg}polyline")
     assert len(lines) == 3
     for line in lines:
         points = [tuple(map(float, p.split(","))) for p in line.get("points", "").split()]
-        assert len(points) == len(report.over_time)
+        assert len(points) == len(over_time)
         assert all(70 <= x <= 880 and 40 <= y <= 310 for x, y in points)
+
+
+@pytest.mark.parametrize("longest", [2.0, 300.0])
+def test_bars_are_as_long_as_their_figures_and_stay_inside(longest: float) -> None:
+    bars = [Bar("C send()", 1.0), Bar("a <b>", 1.5, reach=1.15), Bar("slow", longest)]
+
+    root = ElementTree.fromstring(bar_plot("CPU & ratio", bars))
+
+    drawn = root.findall("{http://www.w3.org/2000/svg}rect[@class='bar']")
+    widths = [float(bar.get("width", "")) for bar in drawn]
+    assert widths == sorted(widths) and 0 < widths[0] < widths[2]
+    assert all(
+        float(bar.get("x", "")) + width < 880 for bar, width in zip(drawn, widths, strict=True)
+    )
+    assert len(root.findall("{http://www.w3.org/2000/svg}line")) == 1
+
+
+def test_bars_without_a_figure_are_still_a_plot() -> None:
+    ElementTree.fromstring(bar_plot("nothing", []))
+    ElementTree.fromstring(bar_plot("nothing", [Bar("zero", 0.0)]))
 
 
 def test_many_problems_are_cut_with_their_number() -> None:
@@ -320,10 +372,10 @@ def test_a_failed_check_is_the_exit_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def run(replay: Replay) -> Report:
-        return Report("replay", {"lines": len(replay.lines)}, problems=problems)
+    async def run(options: argparse.Namespace) -> Report:
+        return Report("replay", {"viewers": options.viewers}, problems=problems)
 
-    monkeypatch.setattr(loadtest.__main__, "run", run)
+    monkeypatch.setattr(replay, "run", run)
     path = write_log(tmp_path, '{"ms":0,"user":"a","text":"x"}')
     out = tmp_path / "out"
     monkeypatch.setattr(sys, "argv", ["loadtest", "replay", str(path), "--out", str(out)])
@@ -331,4 +383,15 @@ def test_a_failed_check_is_the_exit_status(
     assert loadtest.__main__.main() == status
 
     assert ("FAILED" in capsys.readouterr().out) is bool(status)
-    assert json.loads((out / "report.json").read_text())["passed"] is not bool(status)
+    assert json.loads((out / "run.json").read_text())["passed"] is not bool(status)
+
+
+def test_every_scenario_has_a_parser_of_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = loadtest.__main__._parser()
+
+    for name in loadtest.__main__.SCENARIOS:
+        with pytest.raises(SystemExit) as stopped:
+            parser.parse_args([name, "--help"])
+
+        assert stopped.value.code == 0
+        assert f"python -m loadtest {name}" in capsys.readouterr().out
