@@ -11,6 +11,11 @@ PUBLISH_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
 )
 GAPS = Counter("hiroba_redis_gaps", "Times that something from Redis may not have arrived")
+REDIS_SECONDS = Histogram(
+    "hiroba_redis_seconds",
+    "From a command to its reply, asked once a second by each link",
+    buckets=(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2),
+)
 APPLIED = Counter("hiroba_log_entries_applied", "Log entries committed to the database")
 DEAD = Counter("hiroba_log_entries_dead", "Log entries put aside as dead letters")
 OWNED = Gauge("hiroba_log_partitions_owned", "Partitions of the log that this worker reads")

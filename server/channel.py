@@ -139,6 +139,7 @@ class Channel:
         passed, self._passing = self._passing, []
         self.flushed = self.seen
         self.flushed_at = now
+        stats = self._stats
         passings: dict[Encoding, bytes] = {}
         for hot_list in list(self.lists.values()):
             encoding = hot_list.encoding
@@ -147,7 +148,12 @@ class Channel:
                 passings[encoding] = frame(encoding.opcode, payload)
             shown = [item for item in items if item.offset > hot_list.covered]
             if hot_list.feed is Feed.SAMPLED:
+                arrived = len(shown)
                 shown = [item for item in shown if item.chosen]
+                stats.left_out += arrived - len(shown)
+            if shown:
+                stats.deliveries += len(shown) * len(hot_list.hot)
+                stats.batches.observe(len(shown))
             pushes: list[bytes] = []
             if hot_list.covered < self.flushed:
                 if shown or all:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Protocol
@@ -11,6 +12,7 @@ from server.channel import Channel
 from server.errors import HirobaError, Refused
 from server.keys import notice_channel
 from server.log import Log
+from server.measure import Measure
 from server.publication import Publication
 from server.recovery import Window
 
@@ -20,6 +22,7 @@ LINGER_SECONDS: Final = 5.0
 """How long a channel that nobody reads is kept, for those who reload a page."""
 FIRST_WINDOW: Final = 300
 READS_AT_ONCE: Final = 32
+REPAIR_SECONDS: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 
 
 class Source(Protocol):
@@ -55,6 +58,11 @@ class Channels:
         self.source = source
         self.by_name: dict[str, Channel] = {}
         self.repairs = 0
+        """Holes that were found."""
+        self.repaired = Measure(*REPAIR_SECONDS)
+        """Seconds until such a hole was filled, or could be told to be there for good."""
+        self.recoveries: Counter[str] = Counter()
+        """What came of joining a channel, by outcome."""
         self._make = make
         self._on_mended = on_mended
         self._now = now
@@ -159,7 +167,7 @@ class Channels:
         return window
 
     async def _mend(self, channel: Channel) -> None:
-        mine = channel.held
+        mine, began = channel.held, self._now()
         wait = 0.05
         # Whoever left the channel and joined it anew meanwhile holds for itself.
         while channel.joined and channel.held is mine:
@@ -169,6 +177,7 @@ class Channels:
                 return
             if window is not None and channel.continues(window) and not channel.read_again:
                 channel.merge(window)
+                self.repaired.observe(self._now() - began)
                 self._on_mended(channel)
                 return
             await asyncio.sleep(wait)

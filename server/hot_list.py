@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol
 
 from server.item import Item
+from server.measure import Measure
 from server.protocol import Encoding, push
 from server.websocket_frames import frame
 
@@ -23,6 +24,9 @@ MAX_SECONDS: Final = 10.0
 MAX_BYTES: Final = 256 * 1024
 PIECE: Final = 64 * 1024
 """Bytes of publications in one push, and of pushes handed to one slow viewer at a time."""
+
+BATCHES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+OFF_SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 Writer = Callable[[int, bytes], int]
 
@@ -75,12 +79,22 @@ class Stats:
     """Taken from Redis."""
     frames: int = 0
     """Written to viewers."""
+    deliveries: int = 0
+    """Publications in these frames, each as often as it was written."""
+    left_out: int = 0
+    """Publications that the sampled feed of a channel did not show."""
+    fan_out_seconds: float = 0.0
+    """Time of the loop that building and writing frames took."""
     bytes: int = 0
     short_writes: int = 0
     slow: int = 0
     """Viewers let go because they stopped reading."""
     lost: int = 0
     """Viewers let go because the tail no longer reached back to them."""
+    batches: Measure = field(default_factory=lambda: Measure(*BATCHES))
+    """Publications written together to one list."""
+    off_seconds: Measure = field(default_factory=lambda: Measure(*OFF_SECONDS))
+    """How long viewers were off their lists who came back."""
 
 
 def fan(hot: dict[int, Reader], frame: bytes, write: Writer = os.write) -> int:

@@ -101,7 +101,9 @@ class Hub:
                     if reader in self.off:
                         self.off[reader] = self._now()
                     return
-        self.off.pop(reader, None)
+        since = self.off.pop(reader, None)
+        if since is not None:
+            self.stats.off_seconds.observe(self._now() - since)
 
     # From Redis.
 
@@ -192,4 +194,6 @@ class Hub:
 
     def _flush(self, channel: Channel) -> None:
         channel.timer = None
+        began = time.perf_counter()
         channel.flush()
+        self.stats.fan_out_seconds += time.perf_counter() - began

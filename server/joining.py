@@ -51,7 +51,9 @@ class Joining:
             self.channel.unseat(reader)
         self._list = self.channel.list_for(feed, reader.encoding)
         limit = max(LEAST, min(budget, REPLY_LIMIT))
-        return self._reply(self._recover(self._list.covered, limit))
+        found = self._recover(self._list.covered, limit)
+        self.channels.recoveries[self._outcome(found)] += 1
+        return self._reply(found)
 
     def catch_up(self, reader: Reader, limit: int) -> dict[str, Any]:
         """Give the reply for somebody who reads the channel already."""
@@ -70,6 +72,14 @@ class Joining:
         if self._list is not None:
             self.channel.discard(self._list)
         self.channels.release(self.channel)
+
+    def _outcome(self, found: Recovery) -> str:
+        """Name what came of it for the metrics."""
+        if self.position is None:
+            return "fresh"
+        if found.recovered:
+            return "recovered"
+        return "lost" if found.lost else "too_far"
 
     async def _read(self) -> Window | None:
         channel, position = self.channel, self.position

@@ -20,6 +20,7 @@ from typing import Any
 
 import hiredis
 
+from server.broker_metrics import REDIS_SECONDS
 from server.errors import HirobaError, Refused, SettingsError
 from server.redis_wire import (
     Address,
@@ -242,6 +243,7 @@ class RedisLink(Link):
 
     def _on_time(self, answer: asyncio.Future[Any]) -> None:
         if not answer.cancelled() and answer.exception() is None:
+            REDIS_SECONDS.observe(time.monotonic() - self._asked)
             self._note_time(answer.result())
 
     def _note_time(self, answer: tuple[bytes, bytes]) -> None:
