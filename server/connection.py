@@ -185,11 +185,15 @@ class Connection:
             answer = await self._answer(command)
             # From here to the end nothing waits: no push of a channel may precede its reply.
             payload, done = reply(self.encoding, id, answer.ok), True
+            self.gateway.outcomes["ok"] += 1
         except Closed as closed:
             self.end(closed.code, closed.reason)
             return
         except Exception as error:
-            payload, done = refusal(self.encoding, id, self._refused(command, error)), False
+            refused = self._refused(command, error)
+            payload, done = refusal(self.encoding, id, refused), False
+            # The words are ours, so there are not many.
+            self.gateway.outcomes[refused.code] += 1
         self.send(payload)
         if answer is not None and answer.then is not None:
             answer.then(done and self.socket.open)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import files
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import asyncpg
 import orjson
 from asyncpg import Record
+from prometheus_client import Histogram
 
 from server.errors import HirobaError, Refused
 
@@ -37,6 +39,13 @@ GONE = (
     asyncpg.InternalClientError,
 )
 """What means that the database is away or too slow, rather than that a statement is wrong."""
+
+
+STATEMENT_SECONDS = Histogram(
+    "hiroba_statement_seconds",
+    "From sending a statement to its rows",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
+)
 
 
 class Queries(Protocol):
@@ -65,6 +74,16 @@ def unavailable_when_gone() -> Iterator[None]:
         raise Refused("unavailable", "The database does not answer.") from error
 
 
+@contextmanager
+def _timed() -> Iterator[None]:
+    began = time.perf_counter()
+    try:
+        with unavailable_when_gone():
+            yield
+    finally:
+        STATEMENT_SECONDS.observe(time.perf_counter() - began)
+
+
 class Transaction:
     """One open transaction; every method may be called many times, one after another."""
 
@@ -75,27 +94,27 @@ class Transaction:
 
     async def all(self, sql: str, *args: Any, timeout: float = TIMEOUT) -> list[Record]:
         """Give every row."""
-        with unavailable_when_gone():
+        with _timed():
             return await self._raw.fetch(sql, *args, timeout=timeout)
 
     async def one(self, sql: str, *args: Any, timeout: float = TIMEOUT) -> Record | None:
         """Give the first row, or None."""
-        with unavailable_when_gone():
+        with _timed():
             return await self._raw.fetchrow(sql, *args, timeout=timeout)
 
     async def value(self, sql: str, *args: Any, timeout: float = TIMEOUT) -> Any:
         """Give the first column of the first row, or None."""
-        with unavailable_when_gone():
+        with _timed():
             return await self._raw.fetchval(sql, *args, timeout=timeout)
 
     async def run(self, sql: str, *args: Any, timeout: float = TIMEOUT) -> str:
         """Execute a statement and give its tag, such as `UPDATE 1`."""
-        with unavailable_when_gone():
+        with _timed():
             return await self._raw.execute(sql, *args, timeout=timeout)
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]], timeout: float = TIMEOUT) -> None:
         """Execute a statement once for every row, all or none."""
-        with unavailable_when_gone():
+        with _timed():
             await self._raw.executemany(sql, rows, timeout=timeout)
 
 

@@ -6,15 +6,15 @@ import asyncio
 import itertools
 import os
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
-from server import gateway_metrics
+from server import gateway_metrics, loop_lag
 from server.admission import Admission
 from server.connection import Connection
-from server.context import Context, Viewer
-from server.errors import HirobaError, Refused
+from server.context import Context
+from server.errors import HirobaError
 from server.handshake import Refusal, Upgrade
 from server.hot_list import Writer
 from server.hub import Hub
@@ -25,6 +25,7 @@ from server.presence import Presence
 from server.product import Grant, Product
 from server.protocol import CloseCode
 from server.sessions import Sessions
+from server.told import Told
 from server.websocket import WebSocketProtocol
 
 __all__ = ["Gateway", "Grant", "Product"]
@@ -32,9 +33,7 @@ __all__ = ["Gateway", "Grant", "Product"]
 TICK_SECONDS: Final = 1.0
 DRAIN_STEP: Final = 0.05
 KEYS_SECONDS: Final = 30.0
-LAG_SECONDS: Final = 0.25
-MAX_REMEMBERED: Final = 10_000
-"""Revocations, denials and control bodies that are kept in memory."""
+MAX_CHORES: Final = 10_000
 LEAVING_AT_ONCE: Final = 100
 
 log = Log(__name__)
@@ -62,18 +61,19 @@ class Gateway:
         self.hub: Hub = Hub(ctx.broker, write=write, now=now)
         self.pings: Pings = Pings(write)
         self.connections: set[Connection] = set()
-        self.draining = False
+        self.draining: bool = False
         self.closed: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        """Of commands: `ok`, or the word they were refused with."""
         self._numbers = itertools.count(1)
         self._admission = Admission(ctx, keyring, now)
-        self._revoked: OrderedDict[str, int] = OrderedDict()
-        self._denied: OrderedDict[str, int] = OrderedDict()
-        self._chores: deque[Callable[[], Awaitable[None]]] = deque(maxlen=MAX_REMEMBERED)
-        self._leaving: deque[tuple[str, str, str]] = deque(maxlen=10 * MAX_REMEMBERED)
+        self._chores: deque[Callable[[], Awaitable[None]]] = deque(maxlen=MAX_CHORES)
+        self._leaving: deque[tuple[str, str, str]] = deque(maxlen=10 * MAX_CHORES)
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
-        ctx.broker.on_control = self.on_control
+        self.told = Told(self)
+        ctx.broker.on_control = self.told.on_control
 
     @classmethod
     async def open(cls, ctx: Context, product: Product) -> Gateway:
@@ -92,8 +92,8 @@ class Gateway:
         )
         for work in (
             self._every(TICK_SECONDS, self._tick),
-            self._every(KEYS_SECONDS, self._reload_keys),
-            self._watch_lag(),
+            self._every(KEYS_SECONDS, self.reload_keys),
+            loop_lag.watch(),
             self._work(),
             counting,
         ):
@@ -160,15 +160,6 @@ class Gateway:
         """Give the gateways that are alive; none while that is not known yet."""
         return self.ctx.broker.alive()
 
-    def check(self, viewer: Viewer) -> CloseCode | None:
-        """Tell why a viewer may not stay, from what was told lately."""
-        publisher = viewer.id or ""
-        if viewer.version < self._revoked.get(publisher, 0):
-            return CloseCode.SESSION_REVOKED
-        if self._denied.get(publisher, 0) > self.ctx.clock():
-            return CloseCode.DENIED
-        return None
-
     # For pages and the supervisor.
 
     def problems(self) -> dict[str, str]:
@@ -197,65 +188,17 @@ class Gateway:
             if waiting:
                 await asyncio.sleep(DRAIN_STEP)
 
-    # What is told to all.
-
-    def on_control(self, body: dict[str, Any]) -> None:
-        """Take what another process tells all; the product learns it too."""
-        # First, so that what is asked again below is not answered from before.
-        self._do(lambda: self.product.on_control(self.ctx, body))
-        kind, publisher = body.get("type"), body.get("publisher")
-        if kind == "revoke" and isinstance(publisher, str):
-            self._revoke(publisher, int(body.get("version", 0)))
-        elif kind == "deny" and isinstance(publisher, str):
-            self._deny(publisher, int(body.get("until", 0)))
-        elif kind == "recheck":
-            self._do(lambda: self._recheck(str(body.get("channel"))))
-        elif kind == "secrets":
-            self._do(self._reload_keys)
-
-    def _revoke(self, publisher: str, version: int) -> None:
-        if version > 0:
-            known = max(version, self._revoked.get(publisher, 0))
-            _remember(self._revoked, publisher, known)
-            self._do(lambda: self.sessions.revoke(publisher, version))
-        for connection in self._of_publisher(publisher):
-            viewer = connection.viewer
-            if viewer is not None and (version == 0 or viewer.version < version):
-                connection.end(CloseCode.SESSION_REVOKED, "signed out")
-
-    def _deny(self, publisher: str, until: int) -> None:
-        _remember(self._denied, publisher, until)
-        self._do(lambda: self.sessions.deny(publisher, until))
-        if until > self.ctx.clock():
-            for connection in self._of_publisher(publisher):
-                connection.end(CloseCode.DENIED, "not admitted")
-
-    async def _recheck(self, channel: str) -> None:
-        for reader in self.hub.audience(channel):
-            if isinstance(reader, Connection) and reader.viewer is not None:
-                try:
-                    await self.product.open_channel(self.ctx, reader.viewer, channel)
-                except Refused as refused:
-                    if refused.code in ("not_found", "forbidden"):
-                        # Whoever reads other channels comes back, and is refused this one only.
-                        alone = len(reader.seats) == 1
-                        code = CloseCode.FORBIDDEN if alone else CloseCode.POSITION_LOST
-                        reader.end(code, channel)
-
-    def _of_publisher(self, publisher: str) -> list[Connection]:
-        readers = self.hub.of_publisher(publisher)
-        return [reader for reader in readers if isinstance(reader, Connection)]
-
     # What goes on by itself.
 
     async def _tick(self) -> None:
         self.hub.tick()
         self.pings.tick()
 
-    async def _reload_keys(self) -> None:
+    async def reload_keys(self) -> None:
+        """Read the secrets again that sign tokens."""
         await self.keyring.reload(self.ctx.db)
 
-    def _do(self, chore: Callable[[], Awaitable[None]]) -> None:
+    def do(self, chore: Callable[[], Awaitable[None]]) -> None:
         """Have something done in its turn, apart from what it was told by."""
         self._chores.append(chore)
         self._wake.set()
@@ -286,18 +229,3 @@ class Gateway:
             log.warning("gateway.hindered", problem=str(error))
         except Exception as error:
             log.error("gateway.failed", error=error)
-
-    async def _watch_lag(self) -> None:
-        """Measure how late the loop is: whatever holds it delays everybody."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LAG_SECONDS
-            await asyncio.sleep(LAG_SECONDS)
-            gateway_metrics.LAG.observe(max(0.0, loop.time() - due))
-
-
-def _remember(known: OrderedDict[str, int], name: str, value: int) -> None:
-    known[name] = value
-    known.move_to_end(name)
-    if len(known) > MAX_REMEMBERED:
-        known.popitem(last=False)

@@ -6,39 +6,64 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import REGISTRY, Histogram
+from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from server.channels import REPAIR_SECONDS
+from server.hot_list import BATCHES, OFF_SECONDS
+from server.measure import Measure, family
 from server.protocol import CloseCode
 
 if TYPE_CHECKING:
     from server.gateway import Gateway
 
-LAG = Histogram(
-    "hiroba_loop_lag_seconds",
-    "How late the event loop was",
-    buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 1, 5),
-)
 KNOWN_CODES: Final = frozenset((1000, 1001, 1002, 1006, 1007, 1009, 1011, 1013, *CloseCode))
 
 _gateways: set[Gateway] = set()
 
-GAUGES: dict[str, tuple[str, Callable[[Gateway], int]]] = {
+
+def _subscriptions(gateway: Gateway) -> int:
+    return sum(channel.audience for channel in gateway.hub.channels.by_name.values())
+
+
+GAUGES: dict[str, tuple[str, Callable[[Gateway], float]]] = {
     "hiroba_connections": ("Open connections", lambda g: len(g.connections)),
     "hiroba_connections_off_list": ("Connections that read slowly", lambda g: len(g.hub.off)),
     "hiroba_channels": ("Channels read here", lambda g: len(g.hub.channels.by_name)),
+    "hiroba_subscriptions": ("Channels read, for each connection", _subscriptions),
+    "hiroba_draining": ("Whether everybody is sent elsewhere", lambda g: g.draining),
 }
-COUNTERS: dict[str, tuple[str, Callable[[Gateway], int]]] = {
+COUNTERS: dict[str, tuple[str, Callable[[Gateway], float]]] = {
     "hiroba_publications": ("Taken from Redis", lambda g: g.hub.stats.publications),
+    "hiroba_deliveries": ("Publications, each to each viewer", lambda g: g.hub.stats.deliveries),
+    "hiroba_left_out": ("Not shown by a sampled feed", lambda g: g.hub.stats.left_out),
     "hiroba_frames": ("Frames written to viewers", lambda g: g.hub.stats.frames),
     "hiroba_frame_bytes": ("Bytes of these frames", lambda g: g.hub.stats.bytes),
+    "hiroba_fan_out_seconds": ("Time of writing them", lambda g: g.hub.stats.fan_out_seconds),
     "hiroba_short_writes": ("Frames not taken at once", lambda g: g.hub.stats.short_writes),
-    "hiroba_window_repairs": ("Windows read to fill a hole", lambda g: g.hub.channels.repairs),
+    "hiroba_gaps": ("Holes found in channels", lambda g: g.hub.channels.repairs),
     "hiroba_slow_closed": ("Closed for reading too slowly", lambda g: g.hub.stats.slow),
     "hiroba_position_lost": ("Closed because too far behind", lambda g: g.hub.stats.lost),
     "hiroba_ping_aborted": ("Aborted without an answer to a ping", lambda g: g.pings.aborted),
+}
+HISTOGRAMS: dict[str, tuple[str, tuple[float, ...], Callable[[Gateway], Measure]]] = {
+    "hiroba_batch_publications": (
+        "Publications written together to one list",
+        BATCHES,
+        lambda g: g.hub.stats.batches,
+    ),
+    "hiroba_off_list_seconds": (
+        "How long viewers needed to read what waited for them",
+        OFF_SECONDS,
+        lambda g: g.hub.stats.off_seconds,
+    ),
+    "hiroba_gap_seconds": (
+        "From finding a hole to its end",
+        REPAIR_SECONDS,
+        lambda g: g.hub.channels.repaired,
+    ),
 }
 
 
@@ -49,16 +74,13 @@ class _Collector(Collector):
             yield GaugeMetricFamily(name, text, value=sum(map(count, gateways)))
         for name, (text, count) in COUNTERS.items():
             yield CounterMetricFamily(name, text, value=sum(map(count, gateways)))
-        closed: Counter[str] = Counter()
-        for gateway in gateways:
-            for code, number in gateway.closed.items():
-                closed[_label(code)] += number
-        yield _labelled("hiroba_closed", "Ended connections", "code", closed.items())
-        refused: Counter[str] = Counter()
-        for gateway in gateways:
-            refused.update(gateway.refused)
-        text = "Handshakes refused, by HTTP status"
-        yield _labelled("hiroba_refused_handshakes", text, "status", refused.items())
+        for name, (text, bounds, measure) in HISTOGRAMS.items():
+            yield family(name, text, bounds, map(measure, gateways))
+        for name, (text, label, counter) in LABELLED.items():
+            total: Counter[str] = Counter()
+            for gateway in gateways:
+                total.update(counter(gateway))
+            yield _labelled(name, text, label, total.items())
 
 
 def watch(gateway: Gateway) -> None:
@@ -71,18 +93,37 @@ def forget(gateway: Gateway) -> None:
     _gateways.discard(gateway)
 
 
-def _label(code: int) -> str:
+def _closed(gateway: Gateway) -> Counter[str]:
     # A peer closes with whatever code it likes: unknown ones must not make ever new series.
-    return str(int(code)) if code in KNOWN_CODES else "other"
+    closed: Counter[str] = Counter()
+    for code, number in gateway.closed.items():
+        closed[str(int(code)) if code in KNOWN_CODES else "other"] += number
+    return closed
+
+
+LABELLED: dict[str, tuple[str, str, Callable[[Gateway], Counter[str]]]] = {
+    "hiroba_closed": ("Ended connections", "code", _closed),
+    "hiroba_refused_handshakes": (
+        "Handshakes refused, by HTTP status",
+        "status",
+        lambda g: g.refused,
+    ),
+    "hiroba_commands": ("Commands answered, by outcome", "outcome", lambda g: g.outcomes),
+    "hiroba_recoveries": (
+        "Channels joined, by what came of the position",
+        "outcome",
+        lambda g: g.hub.channels.recoveries,
+    ),
+}
 
 
 def _labelled(
     name: str, text: str, label: str, values: Iterable[tuple[str, int]]
 ) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=[label])
+    made = CounterMetricFamily(name, text, labels=[label])
     for value, number in values:
-        family.add_metric([value], number)
-    return family
+        made.add_metric([value], number)
+    return made
 
 
 REGISTRY.register(_Collector())

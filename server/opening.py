@@ -156,7 +156,7 @@ async def _admit(connection: Connection, viewer: Viewer, session: str) -> None:
         most=gateway.ctx.settings.max_connections_per_viewer,
         gateways=gateway.alive(),
     )
-    code = gateway.check(viewer)
+    code = gateway.told.check(viewer)
     if not connection.socket.open:
         # It left while Redis counted it.
         gateway.count_down(connection, viewer.id)

@@ -7,13 +7,10 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
 import pytest
-from prometheus_client import REGISTRY
 
-from server import gateway_metrics
 from server.handshake import Refusal
 from server.protocol import Encoding
 from tests.unit.fake_product import ORIGIN, Client, Town
-from tests.unit.waiting import until
 
 ROOM = "room:42"
 
@@ -341,31 +338,6 @@ async def test_viewers_are_people_not_connections(town: Town) -> None:
     await connected(town, staff, "room:42:staff")
 
     assert town.gateway.viewers() == {ROOM: 4}
-
-
-async def test_what_goes_on_is_counted_for_prometheus(town: Town) -> None:
-    gateway_metrics.watch(town.gateway)
-    client = await connected(town, None, ROOM)
-    town.redis.publish(ROOM, "hello")
-    await settle()
-    await connected(town, None, ROOM)
-    client.connection.end(4006)
-    town.gateway.admit(town.upgrade(origin="https://evil.example.com"))
-
-    def value(name: str, **labels: str) -> float | None:
-        return REGISTRY.get_sample_value(name, labels)
-
-    assert value("hiroba_connections") == 1
-    assert value("hiroba_publications_total") == 1
-    assert value("hiroba_frames_total") == 1
-    assert value("hiroba_closed_total", code="4006") == 1
-    assert value("hiroba_refused_handshakes_total", status="403") == 1
-
-
-async def test_the_loops_lag_is_measured(town: Town) -> None:
-    before = REGISTRY.get_sample_value("hiroba_loop_lag_seconds_count") or 0
-
-    await until(lambda: (REGISTRY.get_sample_value("hiroba_loop_lag_seconds_count") or 0) > before)
 
 
 async def test_one_publication_reaches_the_viewers_of_two_gateways(town: Town) -> None:

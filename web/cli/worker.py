@@ -9,6 +9,8 @@ import random
 import uvloop
 
 from rooms.worker import CHORES, CONSUMERS, HANDLERS, Chore
+from server import loop_lag
+from server.backlog import Backlog
 from server.context import Context
 from server.errors import Refused
 from server.log import Log
@@ -44,6 +46,8 @@ async def _work(settings: Settings) -> int:
         working = asyncio.create_task(worker.run(), name="stream worker")
         beside = [
             asyncio.create_task(sweeper.run(), name="sweeper"),
+            asyncio.create_task(Backlog(ctx, lambda: worker.owned).run(), name="backlog"),
+            asyncio.create_task(loop_lag.watch(), name="loop lag"),
             *(asyncio.create_task(_repeat(ctx, chore), name=chore.name) for chore in CHORES),
         ]
         stopped = asyncio.create_task(stop.wait())

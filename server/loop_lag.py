@@ -1,0 +1,47 @@
+"""How late the event loop of this process is, and how many tasks it has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from prometheus_client import REGISTRY, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+LAG: Final = Histogram(
+    "hiroba_loop_lag_seconds",
+    "How late the event loop was",
+    buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 1, 5),
+)
+EVERY: Final = 0.25
+
+
+def _ignore(late: float) -> None:
+    pass
+
+
+async def watch(note: Callable[[float], None] = _ignore) -> None:
+    """Measure until cancelled: whatever holds the loop delays everybody."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + EVERY
+        await asyncio.sleep(EVERY)
+        late = max(0.0, loop.time() - due)
+        LAG.observe(late)
+        note(late)
+
+
+class _Tasks(Collector):
+    def collect(self) -> Iterator[Metric]:
+        try:
+            count = len(asyncio.all_tasks())
+        except RuntimeError:
+            # Asked from outside the loop.
+            count = 0
+        yield GaugeMetricFamily("hiroba_tasks", "Tasks of the event loop", value=count)
+
+
+REGISTRY.register(_Tasks())
