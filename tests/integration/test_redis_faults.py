@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -512,3 +513,17 @@ async def test_the_clock_of_redis_is_looked_at_again_and_again(redis_url: str) -
 
     assert wrong < 0
     assert -1000 < link.server_time() - system_clock() <= 1
+
+
+async def test_the_time_goes_on_until_a_new_connection_has_told_it(redis_url: str) -> None:
+    link = await RedisLink.open(redis_url)
+    silent: Any = SimpleNamespace(call=lambda *_: asyncio.get_running_loop().create_future())
+    before = link.server_time()
+    connecting = asyncio.create_task(link._on_connected(silent))
+    try:
+        await asyncio.sleep(0)
+
+        assert 0 <= link.server_time() - before < 60_000
+    finally:
+        connecting.cancel()
+        await link.close()
