@@ -42,9 +42,10 @@ class LocalBuckets:
         return len(self._buckets)
 
     def take(self, key: str, now: float) -> int:
-        """Take one at `now` (ms, never backwards); 0 when there was one, else ms until the next."""
+        """Take one at `now` (ms); 0 when there was one, else ms until the next."""
         left, since = self._buckets.pop(key, (float(self._most), now))
-        left = min(self._most, left + (now - since) / self._per_token)
+        # A clock may be set back; that must not cost anybody tokens.
+        left = min(self._most, left + max(0.0, now - since) / self._per_token)
         enough = left >= 1
         self._buckets[key] = (left - enough, now)
         if len(self._buckets) > self._size:

@@ -41,3 +41,12 @@ def test_only_so_many_buckets_are_remembered_and_the_longest_unused_goes() -> No
     assert len(buckets) == 100
     assert buckets.take("busy", 150) > 0
     assert buckets.take("0", 150) == 0
+
+
+def test_a_clock_that_is_set_back_costs_nobody_anything() -> None:
+    buckets = LocalBuckets(Rate(2, 1000))
+    buckets.take("a", 300_000)
+
+    taken = [buckets.take("a", 0) for _ in range(2)]
+
+    assert taken == [0, 500]
