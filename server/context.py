@@ -50,6 +50,7 @@ class Context:
     redis: Redis
     broker: Broker
     clock: Clock = system_clock
+    """The time of Redis in every process that serves: its own machine's may be wrong."""
     _parts: dict[type, Any] = field(default_factory=dict)
 
     def of(self, part: type[T]) -> T:

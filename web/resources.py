@@ -9,19 +9,18 @@ from redis.asyncio import Redis
 
 from rooms.adoption import PostgresAdoption
 from server.broker import Broker
-from server.context import Clock, Context, system_clock
+from server.context import Context
 from server.database import Database
 from server.settings import Settings
 
 
 @asynccontextmanager
-async def opened(
-    settings: Settings, *, listen: bool, clock: Clock = system_clock
-) -> AsyncIterator[Context]:
+async def opened(settings: Settings, *, listen: bool) -> AsyncIterator[Context]:
     """Give the context of a process, closed in reverse order at the end.
 
     A gateway listens to the other processes; a worker, the command line and the demo's people
-    only publish. Raises Refused("unavailable") while the database or Redis is away.
+    only publish. Its clock is that of Redis, so that one machine with a wrong clock mutes nobody
+    longer and voids no token. Raises Refused("unavailable") while the database or Redis is away.
     """
     async with AsyncExitStack() as stack:
         db = await Database.connect(settings.database_url, size=settings.database_pool)
@@ -30,6 +29,10 @@ async def opened(
             settings.redis_url, socket_timeout=5, socket_connect_timeout=5
         )
         stack.push_async_callback(redis.aclose)
+
+        def clock() -> int:
+            return broker.redis_time
+
         adoption = PostgresAdoption(db, clock)
         broker = await Broker.open(settings, clock=clock, adoption=adoption, listen=listen)
         stack.push_async_callback(broker.close)

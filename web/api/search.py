@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -25,7 +24,7 @@ async def search(request: Request) -> Response:
     limit = asked.get("limit", "20")
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:6]) <= MOST):
         raise Refused("invalid", f"limit is a number from 1 to {MOST}.", field="limit")
-    filters = filters_of(asked, datetime.now(UTC))
+    filters = filters_of(asked, ctx.clock())
     hits = await reads.search(
         ctx, viewer_of(request), asked.get("q", ""), filters, limit=int(limit)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,7 @@ from rooms.history.rules import Page
 from rooms.questions.rules import Question
 from rooms.rules import Broadcast, Position, Room, State
 from server.context import Viewer
-from web.pages.rendering import community_of, render, viewer_of
+from web.pages.rendering import community_of, now_of, render, viewer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
     show = live.room.broadcast
     return {
         "room": room_data(live.room),
-        "now": round(time.time() * 1000),
+        "now": now_of(request),
         "broadcast": broadcast_info(show) if show else None,
         "you": person(viewer_of(request)),
         "guests": community_of(request).guests,

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from rooms.community.rules import Community
-from server.context import Viewer
+from server.context import Viewer, system_clock
 from web.i18n import Translator, choose_language, translator
 from web.pages.people import hue, initials, role_of
 from web.pages.wording import wording
@@ -84,6 +84,12 @@ def zone_of(request: Request) -> tzinfo:
     """Give the reader's time zone, which the browser leaves in a cookie; UTC until then."""
     name = request.cookies.get("tz", "")
     return ZoneInfo(name) if name in _zones() else UTC
+
+
+def now_of(request: Request) -> int:
+    """Give the time in ms by which everything in rooms is stamped."""
+    ctx = getattr(request.state, "ctx", None)
+    return int(ctx.clock()) if ctx else system_clock()
 
 
 def remember(response: Response, request: Request, name: str, value: str) -> None:

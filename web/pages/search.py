@@ -41,9 +41,8 @@ async def search(request: Request) -> Response:
     problem = ""
     if text:
         try:
-            found = await reads.search(
-                ctx, viewer, text, filters_of(asked, datetime.now(UTC)), limit=limit + 1
-            )
+            filters = filters_of(asked, ctx.clock())
+            found = await reads.search(ctx, viewer, text, filters, limit=limit + 1)
         except Refused as refused:
             if refused.code != "invalid":
                 raise
@@ -64,8 +63,8 @@ async def search(request: Request) -> Response:
     )
 
 
-def filters_of(asked: Any, now: datetime) -> Filters:
-    """Read the filters of an address; Refused("invalid") names what makes no sense."""
+def filters_of(asked: Any, now: int) -> Filters:
+    """Read the filters of an address at `now` (ms); Refused("invalid") names a senseless one."""
     filters = Filters(room=asked.get("room") or None, author=asked.get("author") or None)
     state, period = asked.get("state"), asked.get("period")
     if state:
@@ -75,7 +74,8 @@ def filters_of(asked: Any, now: datetime) -> Filters:
     if period:
         if period not in PERIODS:
             raise Refused("invalid", f"period is one of {', '.join(PERIODS)}.", field="period")
-        filters = replace(filters, since=now - timedelta(days=PERIODS[period]))
+        today = datetime.fromtimestamp(now / 1000, UTC)
+        filters = replace(filters, since=today - timedelta(days=PERIODS[period]))
     return filters
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from rooms.history.rules import Page
 from rooms.questions.rules import Question
 from rooms.rules import Position, Room
 from web.pages.live import block, person, place_data, room_data, sign_in_address
-from web.pages.rendering import community_of, render, viewer_of, zone_of
+from web.pages.rendering import community_of, now_of, render, viewer_of, zone_of
 from web.pages.talk import lines
 
 REACTIONS: Mapping[str, str] = {
@@ -57,7 +56,7 @@ def topic_page(request: Request, topic: TopicRoom) -> HTMLResponse:
         "position": place_data(topic.place),
         "sign_in": sign_in_address(request),
         "asking": topic.asking,
-        "now": round(time.time() * 1000),
+        "now": now_of(request),
         "reactions": REACTIONS,
     }
     return render(
