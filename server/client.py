@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Final
 
 from server.client_channel import Channel
-from server.client_link import NO_CONNECTION, Link, Push, Retry, addresses
+from server.client_link import NO_CONNECTION, Link, Push, Retry, Socket, addresses
 from server.client_position import (
     PASSING_TROUBLE,
     Item,
@@ -19,6 +19,7 @@ from server.client_position import (
     Received,
     comes_back,
     delay,
+    retried,
 )
 from server.client_token import Token, Tokens
 from server.errors import Closed, Refused
@@ -29,13 +30,17 @@ __all__ = [
     "Client",
     "Closed",
     "Item",
+    "Link",
     "Missing",
     "Passing",
     "Position",
     "Received",
     "Refused",
+    "Retry",
+    "Socket",
     "Token",
     "delay",
+    "retried",
 ]
 
 log = Log(__name__)
@@ -70,12 +75,14 @@ class Client:
         encoding: str = "msgpack",
         origin: str = "",
         random: Callable[[], float] = random.random,
+        open_link: Callable[..., Awaitable[Link]] = Link.open,
     ) -> None:
         """Prepare for the server at `url` (https, http, wss or ws).
 
         `token` is a token of the server, or a coroutine function that fetches a one-use ticket;
         without it the client reads public channels. `encoding` is `msgpack` or `json`. `origin`
-        is sent when there is no token; by default it is the server's own.
+        is sent when there is no token; by default it is the server's own. `open_link` takes the
+        place of `Link.open` for another kind of connection.
         """
         self.url, own_origin = addresses(url)
         self.closed: Closed | None = None
@@ -87,6 +94,7 @@ class Client:
         self._encoding = encoding
         self._origin = origin or own_origin
         self._random = random
+        self._open_link = open_link
         self._channels: dict[str, Channel] = {}
         self._slots = asyncio.Semaphore(MAX_COMMANDS)
         self._link: Link | None = None
@@ -168,7 +176,7 @@ class Client:
         """Send a command, waiting for a connection where there is none, and give the reply's `ok`.
 
         Raises Refused with the server's word. `unavailable` may also mean that no answer came:
-        then it has happened or not. Raises Closed when the client stays away.
+        then it has happened or not, and `details` has `answered: False`. Raises Closed when the client stays away.
         """
         try:
             async with asyncio.timeout(seconds), self._slots:
@@ -178,7 +186,8 @@ class Client:
                     await self._changed.wait()
                 return await self._link.call(command, args)
         except TimeoutError:
-            raise Refused("unavailable", f"No answer came within {seconds:g} s.") from None
+            text = f"No answer came within {seconds:g} s."
+            raise Refused("unavailable", text, answered=False) from None
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -215,7 +224,7 @@ class Client:
 
     async def _hold(self, token: str) -> Closed:
         """Connect with a token; raises Closed when that is refused, gives the end otherwise."""
-        link = await Link.open(
+        link = await self._open_link(
             self.url,
             encoding=self._encoding,
             token=token,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from contextlib import suppress
+from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import msgpack
 import orjson
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
@@ -40,11 +41,32 @@ class Retry(Closed):
         self.wait = min(wait, 300.0)
 
 
+class Socket(Protocol):
+    """What a link writes to and reads from, as `websockets` has it."""
+
+    @property
+    def close_code(self) -> int | None:
+        """How it was closed; None while it is open."""
+
+    @property
+    def close_reason(self) -> str | None:
+        """Why it was closed."""
+
+    async def send(self, message: bytes, text: bool | None = None) -> None:
+        """Send one message."""
+
+    async def recv(self, decode: bool | None = None) -> Any:
+        """Wait for one message; raises ConnectionClosed."""
+
+    async def close(self) -> None:
+        """Close and wait for the end."""
+
+
 class Link:
     """An open connection. `run` reads it; its end fails the calls that wait."""
 
     def __init__(
-        self, socket: ClientConnection, is_text: bool, on_push: Callable[[Push], None]
+        self, socket: Socket, is_text: bool, on_push: Callable[[Push], None]
     ) -> None:
         """Be made by `open`."""
         self.max_frame = 0
@@ -93,37 +115,36 @@ class Link:
         if self.max_frame and len(data) > self.max_frame:
             raise Refused("too_large", f"A command has at most {self.max_frame} bytes.")
         if self._over:
-            raise Refused("unavailable", LOST)
+            raise lost()
         future = asyncio.get_running_loop().create_future()
         self._calls[id] = future
         try:
             await self._socket.send(data, text=self._is_text)
             return cast("dict[str, Any]", await future)
         except ConnectionClosed:
-            raise Refused("unavailable", LOST) from None
+            raise lost() from None
         finally:
             self._calls.pop(id, None)
 
     async def run(self) -> Closed:
         """Read until the connection ends, and give how it ended."""
         try:
-            while True:
-                self._take(await self._socket.recv(decode=False))
-        except ConnectionClosed:
+            await self._read()
             code, reason = self._socket.close_code, self._socket.close_reason
             return Closed(code or NO_CONNECTION, reason or "")
         finally:
             self._over = True
             for future in self._calls.values():
                 if not future.done():
-                    future.set_exception(Refused("unavailable", LOST))
+                    future.set_exception(lost())
 
     async def close(self) -> None:
         """Close and wait for the end."""
         await self._socket.close()
 
-    def _take(self, data: bytes) -> None:
-        value = orjson.loads(data) if self._is_text else msgpack.unpackb(data)
+    def take(self, data: bytes) -> None:
+        """Take one message of the server: a push, or the reply that a call waits for."""
+        value = self.decode(data)
         if "ch" in value:
             self._on_push(value)
             return
@@ -135,8 +156,23 @@ class Link:
         else:
             future.set_result(value["ok"])
 
+    def decode(self, data: bytes) -> Any:
+        """Read a message in the encoding of the connection."""
+        return orjson.loads(data) if self._is_text else msgpack.unpackb(data)
+
+    async def _read(self) -> None:
+        """Take messages until the connection ends."""
+        with suppress(ConnectionClosed):
+            while True:
+                self.take(await self._socket.recv(decode=False))
+
     def _encode(self, command: Mapping[str, Any]) -> bytes:
         return orjson.dumps(command) if self._is_text else cast(bytes, msgpack.packb(command))
+
+
+def lost() -> Refused:
+    """Make the exception of a call whose answer nobody knows: `answered` is False in it."""
+    return Refused("unavailable", LOST, answered=False)
 
 
 def refused_by(error: Mapping[str, Any]) -> Refused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 FIRST_DELAY: Final = 0.5
@@ -33,6 +33,8 @@ class Received:
     """When it got its place, in ms since 1970 by the server's clock."""
     body: dict[str, Any] | None
     """A map with `event`; None where it has been hidden since."""
+    live: bool = field(default=True, compare=False)
+    """Whether it came as it happened, and not out of what the server remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Stand:
         same = epoch == before.epoch
         mine = before.offset if same else 0
         items: list[Item] = [
-            self._received(epoch, each) for each in reply["pubs"] if each[0] > mine
+            self._received(epoch, each, False) for each in reply["pubs"] if each[0] > mine
         ]
         if not reply["recovered"] and before.epoch:
             first = mine + 1
@@ -108,9 +110,9 @@ class Stand:
         self.position = Position(epoch, last)
         return items
 
-    def _received(self, epoch: int, each: Any) -> Received:
+    def _received(self, epoch: int, each: Any, live: bool = True) -> Received:
         offset, at, body = each
-        return Received(self.channel, epoch, offset, at, body)
+        return Received(self.channel, epoch, offset, at, body, live)
 
 
 def comes_back(code: int) -> bool:
