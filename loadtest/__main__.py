@@ -11,7 +11,7 @@ from loadtest import report
 from loadtest.errors import CannotRun
 from loadtest.options import Commands
 from loadtest.report import Report
-from loadtest.scenarios import replay
+from loadtest.scenarios import chaos, replay
 
 
 class Scenario(Protocol):
@@ -25,6 +25,7 @@ class Scenario(Protocol):
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {
+    "chaos": chaos,
     "replay": replay,
 }
 """Every scenario by the name that its parser gives itself."""
@@ -47,7 +48,9 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m loadtest", description="Load tests of a running Hiroba.")
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest", description="Load tests of a running Hiroba."
+    )
     commands = parser.add_subparsers(required=True, dest="scenario", metavar="SCENARIO")
     for scenario in SCENARIOS.values():
         scenario.add_parser(commands)

@@ -32,6 +32,8 @@ class Servers:
     processes: Mapping[str, list[int]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     """What commands on the same data need."""
+    metrics_url: str = ""
+    data: Path = Path()
 
 
 @asynccontextmanager
@@ -59,6 +61,8 @@ async def started(limits: Mapping[str, str], gateways: int) -> AsyncIterator[Ser
                     "DATABASE_URL": facts["database_url"],
                     "REDIS_URL": facts["redis_url"],
                 },
+                metrics_url=facts["metrics_url"],
+                data=Path(facts["data_dir"]),
             )
         finally:
             await _stop(process)
@@ -115,9 +119,31 @@ async def new_room(servers: Servers, name: str) -> str:
     """Make a live room in which everybody may comment; gives its id."""
     if not servers.environment:
         raise NotStarted("for running servers name a room with --room")
+    made = await command(
+        servers,
+        "room",
+        "create",
+        "--kind",
+        "live",
+        "--slug",
+        name,
+        "--title",
+        name.title(),
+        "--json",
+    )
+    return str(json.loads(made)["id"])
+
+
+async def new_member(servers: Servers, name: str, role: str) -> str:
+    """Make a member with a role; gives the token of a bot that speaks for it."""
+    made = await command(servers, "member", "create", name, "--role", role)
+    return (await command(servers, "member", "token", made.split()[0])).strip()
+
+
+async def command(servers: Servers, *arguments: str) -> str:
+    """Run a command of Hiroba on the data of these servers; gives what it printed."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.cli", "room", "create", "--kind", "live"),
-        *("--slug", name, "--title", name.title(), "--json"),
+        *(sys.executable, "-m", "web.cli", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
@@ -125,5 +151,6 @@ async def new_room(servers: Servers, name: str) -> str:
     )
     out, errors = await process.communicate()
     if process.returncode:
-        raise NotStarted(f"no room could be made: {errors.decode(errors='replace')}")
-    return str(json.loads(out)["id"])
+        said = errors.decode(errors="replace")
+        raise NotStarted(f"`{' '.join(arguments)}` was not possible: {said}")
+    return out.decode()

@@ -10,6 +10,8 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+import uvloop
+
 from loadtest.errors import CannotRun
 
 Work = Callable[["Side", Any], Coroutine[Any, Any, None]]
@@ -83,7 +85,8 @@ class Member(Side):
 def _main(work: Work, pipe: Connection, configuration: Any) -> None:
     side = Side(pipe)
     try:
-        asyncio.run(work(side, configuration))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work(side, configuration))
     except (KeyboardInterrupt, Died):
         pass
     except BaseException:

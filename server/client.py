@@ -34,6 +34,7 @@ __all__ = [
     "Missing",
     "Passing",
     "Position",
+    "Push",
     "Received",
     "Refused",
     "Retry",
@@ -176,7 +177,8 @@ class Client:
         """Send a command, waiting for a connection where there is none, and give the reply's `ok`.
 
         Raises Refused with the server's word. `unavailable` may also mean that no answer came:
-        then it has happened or not, and `details` has `answered: False`. Raises Closed when the client stays away.
+        then it has happened or not, and `details` has `answered: False`. Raises Closed when the
+        client stays away.
         """
         try:
             async with asyncio.timeout(seconds), self._slots:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import msgpack
@@ -52,10 +52,10 @@ class Socket(Protocol):
     def close_reason(self) -> str | None:
         """Why it was closed."""
 
-    async def send(self, message: bytes, text: bool | None = None) -> None:
+    async def send(self, message: bytes, *, text: bool | None = None) -> None:
         """Send one message."""
 
-    async def recv(self, decode: bool | None = None) -> Any:
+    async def recv(self, decode: Literal[False]) -> bytes:
         """Wait for one message; raises ConnectionClosed."""
 
     async def close(self) -> None:
@@ -65,9 +65,7 @@ class Socket(Protocol):
 class Link:
     """An open connection. `run` reads it; its end fails the calls that wait."""
 
-    def __init__(
-        self, socket: Socket, is_text: bool, on_push: Callable[[Push], None]
-    ) -> None:
+    def __init__(self, socket: Socket, is_text: bool, on_push: Callable[[Push], None]) -> None:
         """Be made by `open`."""
         self.max_frame = 0
         """The most bytes a command may have, once the server has told it."""
@@ -81,7 +79,7 @@ class Link:
     @classmethod
     async def open(
         cls, url: str, *, encoding: str, token: str, origin: str, on_push: Callable[[Push], None]
-    ) -> Link:
+    ) -> Self:
         """Shake hands; raises Closed, or Retry where the server answered with HTTP."""
         signed = bool(token) and not token.startswith(TICKET)
         headers = {"Authorization": f"Bearer {token}"} if signed else {}

@@ -1,0 +1,26 @@
+"""Every fault by its name."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final, Protocol
+
+from loadtest.chaos import gateways_killed
+from loadtest.chaos.stage import Stage
+from loadtest.report import Report
+
+
+class Fault(Protocol):
+    """What a module in the table offers, beside the line that it begins with."""
+
+    NAME: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Declare the scenario's own options."""
+
+    async def run(self, stage: Stage, options: argparse.Namespace, /) -> Report:
+        """Break something on the stage, and tell what came of it."""
+
+
+_MODULES: Final[tuple[Fault, ...]] = (gateways_killed,)
+FAULTS: Final = {module.NAME: module for module in _MODULES}

@@ -1,0 +1,70 @@
+"""Breaks servers on purpose, and checks from a record of the run that nothing was lost by it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+from loadtest import options
+from loadtest.chaos.outcome import MAX_SCALE
+from loadtest.chaos.stage import Stage, staged
+from loadtest.chaos.table import FAULTS, Fault
+from loadtest.errors import CannotRun
+from loadtest.report import Report
+
+BOUND: float = 1200.0
+"""Seconds after which a scenario is given up."""
+
+
+def add_parser(commands: options.Commands) -> None:
+    """Add `chaos` with a command for each fault."""
+    parser = commands.add_parser("chaos", help="break servers and check that nothing is lost")
+    faults = parser.add_subparsers(required=True, dest="fault", metavar="FAULT")
+    for name, fault in FAULTS.items():
+        text = (fault.__doc__ or "").strip()
+        _declare(
+            fault, faults.add_parser(name, help=text.split(";")[0].rstrip("."), description=text)
+        )
+
+
+def _declare(fault: Fault, parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--scale", type=_scale, default=1.0, help="times the full size, such as 0.02 [1]")
+    add("--gateways", type=options.count, default=2, help="processes that hold sockets [2]")
+    add("--processes", type=options.count, default=1, help="processes of viewers [1]")
+    add("--untimed", action="store_true", help="judge what is correct, and no time")
+    fault.add_arguments(parser)
+    options.add_out(parser)
+
+
+def defaults(name: str, *arguments: str) -> argparse.Namespace:
+    """Give the options of a fault as a command line would."""
+    parser = argparse.ArgumentParser()
+    _declare(FAULTS[name], parser)
+    return parser.parse_args(arguments)
+
+
+async def run(chosen: argparse.Namespace) -> Report:
+    """Start a stage and play the fault on it; raises CannotRun where that is not possible."""
+    async with staged(chosen.gateways) as stage:
+        return await play_on(stage, chosen.fault, chosen)
+
+
+async def play_on(stage: Stage, name: str, chosen: argparse.Namespace) -> Report:
+    """Play a fault on a stage, bounded in time; with `--out` its history is kept."""
+    try:
+        async with asyncio.timeout(BOUND):
+            return await FAULTS[name].run(stage, chosen)
+    except TimeoutError:
+        raise CannotRun(f"{name} has not ended after {BOUND:g} s") from None
+
+
+def _scale(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= MAX_SCALE:
+        raise argparse.ArgumentTypeError(f"above 0, at most {MAX_SCALE:g}")
+    return value
+
+
+__all__: Sequence[str] = ("add_parser", "defaults", "play_on", "run")
