@@ -105,6 +105,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ctx.of(Presence).withdraw()
         await self.hub.close()
 
     # For the protocol class.

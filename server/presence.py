@@ -116,6 +116,14 @@ class Presence:
         for channel, viewers in self._known.items():
             tell_here(channel, counted(channel, viewers))
 
+    async def withdraw(self) -> None:
+        """Take what this process counted back: whoever was here is counted elsewhere."""
+        names, self._noted = self._noted, set()
+        try:
+            await asyncio.gather(*(self._note(name, self._ctx.broker.id, 0) for name in names))
+        except Refused as error:
+            log.debug("presence: %s", error)
+
     async def _note(self, channel: str, gateway: str, count: int) -> int:
         args = (gateway, count, COUNTS_FOR_MS)
         answer: int = await self._ctx.broker.run(VIEWERS, [keys_of(channel).viewers], args)

@@ -65,6 +65,16 @@ async def test_a_channel_that_everybody_left_here_is_taken_off(
     assert 0 < await redis.pttl(keys_of(ROOM).viewers) <= 15_000
 
 
+async def test_a_gateway_that_stops_takes_its_count_back(two: tuple[Presence, Presence]) -> None:
+    here, there = two
+    await here.note({ROOM: 3}, lambda *each: None, counted)
+    await there.note({ROOM: 4}, lambda *each: None, counted)
+
+    await here.withdraw()
+
+    assert await there.viewers(ROOM) == 4
+
+
 async def test_a_gateway_that_died_is_not_counted_for_ever(
     two: tuple[Presence, Presence], redis: Redis
 ) -> None:
