@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
 
 from server.errors import SettingsError
 from server.settings import Settings
-from web.cli.listeners import SEND_BUFFER, bind
+from web.cli.listeners import SEND_BUFFER, bind, steer
 
 
 def test_every_gateway_gets_a_socket_on_the_same_port() -> None:
@@ -48,3 +49,40 @@ def test_ipv6_is_served_too() -> None:
 
     with closing(listener), socket.create_connection(listener.getsockname()[:2]) as connection:
         assert connection.family == socket.AF_INET6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot steer")
+def test_new_connections_go_where_they_are_steered_until_they_are_spread_again() -> None:
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(closing(s)) for s in bind(Settings.for_tests(port=0, gateways=3))
+        ]
+
+        def taken() -> list[int]:
+            """Open 60 connections, and give how many each socket was given."""
+            address = sockets[0].getsockname()
+            with ExitStack() as opened:
+                for _ in range(60):
+                    opened.enter_context(socket.create_connection(address))
+                return [sum(1 for _ in accepted(listener)) for listener in sockets]
+
+        spread = taken()
+        steer(sockets, 1)
+        steered = taken()
+        steer(sockets, None)
+        again = taken()
+
+    assert steered == [0, 60, 0]
+    assert sum(spread) == sum(again) == 60
+    assert min(spread) > 0 and min(again) > 0
+
+
+def accepted(listener: socket.socket) -> Iterator[None]:
+    """Take what waits in a queue."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:
+            return
+        connection.close()
+        yield

@@ -143,7 +143,7 @@ def test_a_killed_private_server_comes_back(hiroba: Running, server: str) -> Non
     assert wait_until(lambda: is_ready(hiroba.url), 60, 0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything_in_order(folder: Path, number: int) -> None:
     with running(folder, "--gateways", "1", "--no-demo") as hiroba:
         family = hiroba.family

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from server.child import Child, spawn
-from server.control_pipe import VARIABLE, ControlPipe
 from server.log import Log
-from web.cli import listeners
+from web.cli.managed import ManagedProcess
 from web.cli.paths import ROOT
+from web.cli.process import DRAINING
 
 HEALTHY = 60.0
 """Seconds of life after which a death counts as the first one again."""
 LONGEST_DELAY = 30.0
-ANSWER = 2.0
-"""Seconds that a child gets to answer a question."""
+READY = 60.0
+"""Seconds in which a process has to serve."""
 
 log = Log(__name__)
 
@@ -76,63 +72,89 @@ class ManagedChild:
         self._arguments = module or ("web.cli", role, "--process", name)
         self._environ = environ
         self._listener = listener
-        self._child: Child | None = None
-        self._pipe: ControlPipe | None = None
-        self._pipe_task: asyncio.Task[None] | None = None
+        self._process: ManagedProcess | None = None
+        self._coming: ManagedProcess | None = None
+        self._leaving: ManagedProcess | None = None
+        self._leaves_by = 0.0
+        self._left = asyncio.Event()
+        self._left.set()
+        self._replacing: asyncio.Task[bool] | None = None
+        self._succeeded: ManagedProcess | None = None
+        """The one that asked for a successor last: it gets one try."""
         self._backoff = Backoff()
 
     @property
     def pid(self) -> int | None:
         """The process, or None while there is none."""
-        return self._child.pid if self._child and self._child.returncode is None else None
+        return self._process.pid if self._process else None
+
+    async def left(self) -> None:
+        """Wait until the process that was replaced has ended; `look_after` sees to it."""
+        await self._left.wait()
 
     async def start(self) -> None:
-        """Start the process with its end of the pipe and, for a gateway, its listening socket."""
+        """Start the process."""
         self._backoff.begin()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            descriptors = [theirs.fileno()]
-            environ = {**self._environ, VARIABLE: str(theirs.fileno())}
-            if self._listener is not None:
-                environ[listeners.VARIABLE] = str(self._listener.fileno())
-                descriptors.append(self._listener.fileno())
-            self._child = spawn(
-                [sys.executable, "-P", "-m", *self._arguments],
-                death_signal=signal.SIGKILL,
-                environ=environ,
-                pass_fds=descriptors,
-            )
-        self._pipe = await ControlPipe.open(ours)
-        self._pipe_task = asyncio.create_task(self._pipe.run())
+        self._process = await self._start()
 
     async def ready(self) -> bool:
         """Wait until it says that it serves; False when it ends before."""
-        assert self._pipe is not None
-        if not self.talks:
-            return True
-        try:
-            await self._pipe.heard("ready")
-        except ConnectionError:
+        return not self.talks or (self._process is not None and await self._process.ready())
+
+    async def ask(self, question: str) -> dict[str, object]:
+        """Ask it something; the answers by name, that of one which is leaving too."""
+        asked = {self.name: self._process, f"{self.name}-leaving": self._leaving}
+        there = {name: process for name, process in asked.items() if process and self.talks}
+        answers = await asyncio.gather(*(process.ask(question) for process in there.values()))
+        return {name: a for name, a in zip(there, answers, strict=True) if a is not None}
+
+    async def replace(self, grace: float) -> bool:
+        """Let another process take over: the one before ends in order, within `grace` seconds.
+
+        It goes on as before when the new one does not come up (False).
+        """
+        if not self.talks or self._coming or self._leaving or self.pid is None:
             return False
+        self._coming = await self._start()
+        ready = False
+        try:
+            async with asyncio.timeout(READY):
+                ready = await self._coming.ready()
+        except TimeoutError:
+            pass
+        finally:
+            coming, self._coming = self._coming, None
+            if not ready:
+                await coming.end()
+        if not ready:
+            log.error("process.not_replaced", name=self.name)
+            return False
+        self._leaving, self._process = self._process, coming
+        self._leaves_by = time.monotonic() + grace
+        self._left.clear()
+        self._backoff.begin()
+        if self._leaving is not None:
+            self._leaving.relieve()
+        log.info("process.replaced", name=self.name, pid=self.pid)
         return True
 
-    async def ask(self, question: str) -> object:
-        """Ask it something; None when it does not answer in time."""
-        if self._pipe is None or self.pid is None or not self.talks:
-            return None
-        try:
-            async with asyncio.timeout(ANSWER):
-                return await self._pipe.ask(question)
-        except (TimeoutError, ConnectionError):
-            return None
+    async def look_after(self, grace: float) -> None:
+        """Start it again when it has died, later after each death in a row.
 
-    async def look_after(self) -> None:
-        """Start it again when it has died, later after each death in a row."""
+        One that was told to end by somebody else gets a successor while it still drains.
+        """
+        await self._let_go()
+        if self._coming is not None:
+            return
         if self.pid is not None:
+            process = self._process
+            if process and process.said(DRAINING) and process is not self._succeeded:
+                self._succeeded = process
+                self._replacing = asyncio.create_task(self.replace(grace))
             return
         if (delay := self._backoff.died()) is not None:
+            status = None if self._process is None else self._process.status
             await self._release()
-            status = None if self._child is None else self._child.returncode
             log.error("process.died", name=self.name, status=status, again_in=delay)
         elif self._backoff.is_due():
             self.restarts += 1
@@ -142,30 +164,35 @@ class ManagedChild:
             except OSError as error:
                 log.error("process.not_started", name=self.name, error=error)
 
-    def send(self, number: int) -> None:
-        """Send a signal to it."""
-        if self._child is not None:
-            self._child.send(number)
-
     async def stop(self, seconds: float, hurry: asyncio.Event) -> None:
         """End it in order within `seconds`, at once when `hurry` is set."""
-        self.send(signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while self.pid is not None and time.monotonic() < deadline and not hurry.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(hurry.wait(), 0.05)
-        if self.pid is not None:
+        if self._replacing is not None:
+            self._replacing.cancel()
+            await asyncio.gather(self._replacing, return_exceptions=True)
+        running = [process for process in (self._process, self._leaving) if process is not None]
+        stopped = await asyncio.gather(*(process.stop(seconds, hurry) for process in running))
+        if not all(stopped):
             log.warning("process.killed", name=self.name)
-        if self._child is not None:
-            self._child.stop(())
-        await self._release()
+        self._process = self._leaving = None
+
+    async def _start(self) -> ManagedProcess:
+        return await ManagedProcess.start(self._arguments, self._environ, self._listener)
+
+    async def _let_go(self) -> None:
+        """Be done with a process that was replaced, once it has ended or had its time."""
+        leaving = self._leaving
+        if leaving is None or (leaving.pid is not None and time.monotonic() < self._leaves_by):
+            return
+        if leaving.pid is not None:
+            log.warning("process.killed", name=f"{self.name}-leaving")
+        await leaving.end()
+        self._leaving = None
+        self._left.set()
 
     async def _release(self) -> None:
-        if self._pipe is not None and self._pipe_task is not None:
-            self._pipe.close()
-            self._pipe_task.cancel()
-            await asyncio.gather(self._pipe_task, return_exceptions=True)
-            self._pipe = self._pipe_task = None
+        if self._process is not None:
+            await self._process.end()
+            self._process = None
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:

@@ -16,13 +16,14 @@ import uvicorn
 import uvloop
 
 from server import log as logs
+from server.control_pipe import ControlPipe
 from server.files_limit import raise_files_limit
 from server.http_protocol import HttpProtocol
 from server.settings import Settings
 from server.websocket import WebSocketProtocol
 from web.app import create_app
 from web.cli import listeners
-from web.cli.process import serves, stopping
+from web.cli.process import DRAINING, RELIEVED, serves, stopping
 from web.cli.servers import reachable
 
 GRACE = 5
@@ -41,6 +42,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.serves.set()
+
+    def stop_accepting(self) -> None:
+        """Close our end of the listening socket; who is connected stays."""
+        for server in self.servers:
+            server.close()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -82,7 +88,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
             log.info("gateway.started")
             await serves(settings, pipe)
             if await _first(serving, stop.wait()):
-                await _drain(server, settings.drain_seconds)
+                await _drain(server, settings.drain_seconds, pipe)
                 server.should_exit = True
         await serving
     return 0
@@ -96,8 +102,12 @@ async def _first(serving: asyncio.Task[None], event: Coroutine[Any, Any, Any]) -
     return not serving.done()
 
 
-async def _drain(server: uvicorn.Server, seconds: int) -> None:
-    """Ask every live socket to come back elsewhere; a second signal cuts it short."""
+async def _drain(server: _Server, seconds: int, pipe: ControlPipe | None) -> None:
+    """Ask every live socket to come back elsewhere; a second signal cuts it short.
+
+    As long as nobody has taken our place we go on answering on the shared socket, and refuse
+    live connections in whole sentences.
+    """
     gateway = server.lifespan.state.get("gateway")
     if gateway is None:
         return
@@ -105,10 +115,20 @@ async def _drain(server: uvicorn.Server, seconds: int) -> None:
     again = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, again.set)
-    draining = asyncio.ensure_future(gateway.drain(seconds))
-    waiting = asyncio.create_task(again.wait())
-    await asyncio.wait({draining, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (draining, waiting):
+    tasks = [asyncio.ensure_future(gateway.drain(seconds)), asyncio.create_task(again.wait())]
+    waiting = set(tasks)
+    if pipe is not None:
+        pipe.say(DRAINING)
+        tasks.append(asyncio.create_task(_give_way(server, pipe)))
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def _give_way(server: _Server, pipe: ControlPipe) -> None:
+    """Take no new connections once another process does: what waits in the queue is its own."""
+    with contextlib.suppress(ConnectionError):
+        await pipe.heard(RELIEVED)
+        server.stop_accepting()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import ipaddress
 import os
 import socket
+import struct
+import sys
+from collections.abc import Sequence
 
 from server.errors import SettingsError
 from server.settings import Settings
@@ -17,6 +21,8 @@ that is slow."""
 BACKLOG = 4096
 VARIABLE = "HIROBA_LISTENER"
 """Names the descriptor that a gateway inherits."""
+SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF = 51, 68
+BPF_RETURN = 0x06
 
 
 def bind(settings: Settings) -> list[socket.socket]:
@@ -37,6 +43,23 @@ def bind(settings: Settings) -> list[socket.socket]:
 def inherited(descriptor: str) -> socket.socket:
     """Take over the socket that the supervisor bound."""
     return socket.socket(fileno=int(descriptor))
+
+
+def steer(sockets: Sequence[socket.socket], chosen: int | None) -> None:
+    """Send new connections to one of these sockets, or with None to all of them evenly.
+
+    Only Linux can; elsewhere, and where it is not allowed, all go on taking their share.
+    """
+    if not sys.platform.startswith("linux") or len(sockets) < 2:
+        return
+    with contextlib.suppress(OSError):
+        if chosen is None:
+            sockets[0].setsockopt(socket.SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0)
+        else:
+            # A program of one instruction for the whole group: return the number of the socket.
+            program = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RETURN, 0, 0, chosen))
+            filter = struct.pack("HL", 1, ctypes.addressof(program))
+            sockets[0].setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, filter)
 
 
 def _free(settings: Settings) -> int:

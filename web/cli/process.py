@@ -6,30 +6,41 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from server import metrics
 from server.control_pipe import ControlPipe
 from server.settings import Settings
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+RELIEVED = "relieved"
+"""What the supervisor says to a process once another one serves in its place."""
+DRAINING = "draining"
+"""What a process says that sends everybody elsewhere: it needs a successor."""
 
 
 @asynccontextmanager
 async def stopping() -> AsyncIterator[tuple[asyncio.Event, ControlPipe | None]]:
-    """Give an event that is set by SIGTERM, SIGINT or the end of the supervisor, and the pipe."""
+    """Give an event that is set when this process has to end, and the pipe to the supervisor.
+
+    Reasons are SIGTERM, SIGINT, another process that serves in its place, and the end of the
+    supervisor.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
     pipe = await ControlPipe.of_child(os.environ)
     watching = asyncio.create_task(_watch(pipe, stop)) if pipe is not None else None
+    relief = asyncio.create_task(_wait_for_relief(pipe, stop)) if pipe is not None else None
     try:
         yield stop, pipe
     finally:
         if watching is not None and pipe is not None:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            tasks = [task for task in (watching, relief) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             pipe.close()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
@@ -50,4 +61,10 @@ async def _own_metrics() -> str:
 
 async def _watch(pipe: ControlPipe, stop: asyncio.Event) -> None:
     await pipe.run()
+    stop.set()
+
+
+async def _wait_for_relief(pipe: ControlPipe, stop: asyncio.Event) -> None:
+    with suppress(ConnectionError):
+        await pipe.heard(RELIEVED)
     stop.set()

@@ -19,13 +19,14 @@ from server.embedded_servers import PrivateServer
 from server.errors import SettingsError
 from server.log import Log
 from server.settings import Settings
-from web.cli.children import Backoff, ManagedChild, environment
+from web.cli.children import READY, Backoff, ManagedChild, environment
+from web.cli.rolling import Rolling, has_terminal
 
-READY = 60.0
-"""Seconds in which every child has to serve."""
+GRACE = 10.0
+"""Seconds beyond the drain in which a process has to end."""
 ROUND = 0.25
 """Seconds between two looks at the children; the end of one wakes us at once."""
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Its own registry: what the modules of other processes count says nothing about this one.
 REGISTRY = CollectorRegistry()
@@ -57,6 +58,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._wake = asyncio.Event()
+        self._terminal = has_terminal()
         self._backoffs = {server.name: Backoff() for server in self._servers()}
         shared = environment(
             {
@@ -76,6 +78,8 @@ class Supervisor:
         if settings.demo:
             people = ("web.demo", "--url", settings.public_url)
             self.children.append(ManagedChild("demo", "demo", shared, module=people))
+        self._grace = settings.drain_seconds + GRACE
+        self._rolling = Rolling(self.children, sockets, self._grace)
 
     def pids(self) -> dict[str, list[int]]:
         """Give the processes by role, the supervisor left out."""
@@ -91,6 +95,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._told_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
         server = await self._serve_metrics()
         try:
@@ -101,6 +106,7 @@ class Supervisor:
             await self._look_after_all()
             return 0
         finally:
+            await self._rolling.stop()
             await self._stop_all()
             server.close()
 
@@ -117,6 +123,13 @@ class Supervisor:
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+
+    def _hung_up(self) -> None:
+        """Begin a rolling restart, unless it is the terminal that is gone."""
+        if self._terminal and not has_terminal():
+            self._told_to_stop()
+        else:
+            self._rolling.begin()
 
     async def _start_all(self) -> bool:
         for child in self.children:
@@ -156,7 +169,7 @@ class Supervisor:
             self._wake.clear()
             for child in self.children:
                 before = child.restarts
-                await child.look_after()
+                await child.look_after(self._grace)
                 RESTARTS.labels(child.name).inc(child.restarts - before)
             for server in self._servers():
                 self._look_after_server(server)
@@ -194,8 +207,8 @@ class Supervisor:
     async def _collect(self) -> str:
         for name, pid in self._alive().items():
             UP.labels(name).set(pid is not None)
-        pages = await asyncio.gather(*(child.ask("metrics") for child in self.children))
-        named = {c.name: str(page) for c, page in zip(self.children, pages, strict=True) if page}
+        answers = await asyncio.gather(*(child.ask("metrics") for child in self.children))
+        named = {name: str(page) for pages in answers for name, page in pages.items()}
         return await asyncio.to_thread(
             metrics.merge, {"supervisor": metrics.render(REGISTRY), **named}
         )
@@ -209,7 +222,6 @@ class Supervisor:
     async def _stop_all(self) -> None:
         """Gateways first, so that what they accepted still reaches the worker."""
         log.info("stopping")
-        grace = self.settings.drain_seconds + 10.0
         for roles in (("gateway",), ("worker", "demo")):
             chosen = [child for child in self.children if child.role in roles]
-            await asyncio.gather(*(child.stop(grace, self._hurry) for child in chosen))
+            await asyncio.gather(*(child.stop(self._grace, self._hurry) for child in chosen))
