@@ -72,7 +72,7 @@ class Channel:
         self._stats = stats
         self._write = write
         self._now = now
-        self._sampler = Sampler()
+        self.sampler = Sampler()
         self._pending: list[Item] = []
         self._passing: list[bytes] = []
 
@@ -277,4 +277,4 @@ class Channel:
 
     def _item(self, publication: Publication) -> Item:
         keep = bool(int(publication.flags) & _KEEP)
-        return Item(publication, chosen=self._sampler.choose(publication.at, keep=keep))
+        return Item(publication, chosen=self.sampler.choose(publication.at, keep=keep))

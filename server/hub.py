@@ -14,6 +14,7 @@ from server.channels import Channels, Source
 from server.hot_list import Reader, Stats, Writer
 from server.protocol import CloseCode, passing
 from server.publication import Publication, decode
+from server.sampling import QUOTA
 from server.websocket_frames import frame
 
 NOTICE: Final = ":notice"
@@ -44,6 +45,8 @@ class Hub:
         self._now = now
         self._busy = 0
         """Viewers of the channels that were written within the last second."""
+        self._patience = 1.0
+        self._quota = QUOTA
         self._ticked = now()
         source.on_payload = self.deliver
         source.on_gap = self.gap
@@ -140,6 +143,12 @@ class Hub:
         channel = self.channels.by_name.get(name)
         return [item.publication for item in channel.tail.find(key)] if channel else []
 
+    def spare(self, patience: float, quota: int) -> None:
+        """Let batches wait `patience` times as long, and sampled feeds show `quota` in a slot."""
+        self._patience, self._quota = patience, quota
+        for channel in self.channels.by_name.values():
+            channel.sampler.quota = quota
+
     def audience(self, name: str) -> list[Reader]:
         """Give the connections that read a channel in this process."""
         channel = self.channels.by_name.get(name)
@@ -172,7 +181,9 @@ class Hub:
         await self.channels.close()
 
     def _make(self, name: str) -> Channel:
-        return Channel(name, self.stats, write=self._write, now=self._now)
+        channel = Channel(name, self.stats, write=self._write, now=self._now)
+        channel.sampler.quota = self._quota
+        return channel
 
     def _notify(self, name: str, publication: Publication) -> None:
         for reader in self.of_publisher(publication.key):
@@ -185,7 +196,7 @@ class Hub:
             return
         loop = asyncio.get_running_loop()
         since = self._now() - channel.flushed_at
-        delay = batching.delay(channel.audience, self._busy, since)
+        delay = batching.delay(channel.audience, self._busy, since, self._patience)
         if delay:
             channel.timer = loop.call_later(delay, self._flush, channel)
         else:

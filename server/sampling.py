@@ -17,9 +17,10 @@ class Sampler:
     in this slot and the one before, so gateways that joined at different moments soon agree.
     """
 
-    __slots__ = ("_arrived", "_before", "_slot")
+    __slots__ = ("_arrived", "_before", "_slot", "quota")
 
     def __init__(self) -> None:
+        self.quota = QUOTA
         self._slot = 0
         self._arrived = 0
         self._before = 0
@@ -32,5 +33,5 @@ class Sampler:
             self._arrived = 0
             self._slot = slot
         self._arrived += 1
-        left_over = max(0, QUOTA - self._before)
-        return keep or self._arrived <= QUOTA + left_over
+        left_over = max(0, self.quota - self._before)
+        return keep or self._arrived <= self.quota + left_over

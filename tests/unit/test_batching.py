@@ -22,6 +22,11 @@ def test_waiting_grows_with_the_audience(audience: int, expected: float) -> None
     assert delay(audience, audience, 0) == pytest.approx(expected)
 
 
+def test_a_loaded_process_waits_longer_but_never_in_a_small_channel() -> None:
+    assert delay(1000, 1000, 0, 3.0) == pytest.approx(0.06)
+    assert delay(50, 50, 0, 3.0) == 0
+
+
 def test_time_that_has_passed_counts() -> None:
     assert delay(1000, 1000, 0.015) == pytest.approx(0.005)
 

@@ -54,6 +54,17 @@ def test_what_has_to_be_kept_is_never_left_out() -> None:
     assert all(kept)
 
 
+def test_a_smaller_quota_shows_fewer_and_still_everything_that_has_to_be_kept() -> None:
+    sampler = Sampler()
+    sampler.quota = 2
+    times = poisson(Random(2), 800, 60)
+
+    shown = chosen(sampler, times)
+
+    assert 9.5 * 60 <= len(shown) <= 10.5 * 60
+    assert all(sampler.choose(times[-1], keep=True) for _ in range(100))
+
+
 def test_gateways_that_joined_at_different_moments_agree_within_two_slots() -> None:
     times = poisson(Random(4), 200, 20)
     early, late = Sampler(), Sampler()
