@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import Final, Protocol
 
-from loadtest.chaos import gateways_killed
+from loadtest.chaos import gateways_killed, postgres_away, worker_killed
 from loadtest.chaos.stage import Stage
 from loadtest.report import Report
 
 
 class Fault(Protocol):
-    """What a module in the table offers, beside the line that it begins with."""
+    """What a module in the table offers, beside the line that it begins with.
+
+    It may also have LIMITS, settings that its stage needs, and GATEWAYS, how many there are.
+    """
 
     NAME: str
 
@@ -22,5 +25,5 @@ class Fault(Protocol):
         """Break something on the stage, and tell what came of it."""
 
 
-_MODULES: Final[tuple[Fault, ...]] = (gateways_killed,)
+_MODULES: Final[tuple[Fault, ...]] = (gateways_killed, postgres_away, worker_killed)
 FAULTS: Final = {module.NAME: module for module in _MODULES}

@@ -31,7 +31,9 @@ def add_parser(commands: options.Commands) -> None:
 def _declare(fault: Fault, parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--scale", type=_scale, default=1.0, help="times the full size, such as 0.02 [1]")
-    add("--gateways", type=options.count, default=2, help="processes that hold sockets [2]")
+    gateways = getattr(fault, "GATEWAYS", 2)
+    help = f"processes that hold sockets [{gateways}]"
+    add("--gateways", type=options.count, default=gateways, help=help)
     add("--processes", type=options.count, default=1, help="processes of viewers [1]")
     add("--untimed", action="store_true", help="judge what is correct, and no time")
     fault.add_arguments(parser)
@@ -47,7 +49,8 @@ def defaults(name: str, *arguments: str) -> argparse.Namespace:
 
 async def run(chosen: argparse.Namespace) -> Report:
     """Start a stage and play the fault on it; raises CannotRun where that is not possible."""
-    async with staged(chosen.gateways) as stage:
+    limits = getattr(FAULTS[chosen.fault], "LIMITS", {})
+    async with staged(chosen.gateways, **limits) as stage:
         return await play_on(stage, chosen.fault, chosen)
 
 
