@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser as AsyncBrowser
+from playwright.async_api import BrowserContext as AsyncContext
+from playwright.async_api import Page as AsyncPage
+from playwright.async_api import async_playwright
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from rooms.events import room_info
@@ -16,7 +21,9 @@ from rooms.history.rules import PastMessage
 from rooms.questions.rules import Answer, Question
 from rooms.rules import Broadcast, Kind, Position, Room, State
 from server.context import Viewer
+from server.settings import Settings
 from tests.browser.scripted import EPOCH, Scripted
+from tests.integration.street import Street, street
 from web.pages.live import LiveRoom, live_page
 
 ARGUMENTS = [
@@ -176,3 +183,40 @@ def live() -> Iterator[Callable[..., Scripted]]:
     yield start
     for server in running:
         server.__exit__()
+
+
+class People:
+    """Opens windows for people, each at a gateway."""
+
+    def __init__(self, town: Street, browser: AsyncBrowser) -> None:
+        self.town, self.browser = town, browser
+        self.world = town.world
+        self.contexts: list[AsyncContext] = []
+        self.problems: list[str] = []
+
+    async def at(self, room: Room, viewer: Viewer | None, gateway: int = 0) -> AsyncPage:
+        """Open a room for somebody and wait until the page is joined to it."""
+        url = self.town.urls[gateway]
+        context = await self.browser.new_context(locale="en")
+        context.set_default_timeout(15_000)
+        self.contexts.append(context)
+        if viewer is not None:
+            cookie = await self.town.cookie(viewer)
+            await context.add_cookies([{"name": "hiroba", "value": cookie, "url": url}])
+        page = await context.new_page()
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        async with page.expect_websocket() as opened:
+            await page.goto(f"{url}/rooms/{room.slug}")
+        await (await opened.value).wait_for_event("framereceived")
+        return page
+
+
+@pytest.fixture
+async def people(settings: Settings, chromium: str) -> AsyncIterator[People]:
+    async with street(settings) as town, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        made = People(town, browser)
+        yield made
+        await asyncio.gather(*(context.close() for context in made.contexts))
+        await browser.close()
+        assert made.problems == []

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from moderation.rules import Rank
 from rooms import actions as rooms
@@ -16,48 +15,9 @@ from rooms.questions import actions as questions
 from rooms.rules import Room
 from server.context import Viewer
 from server.outbox import sweep
-from server.settings import Settings
-from tests.browser.conftest import ARGUMENTS
-from tests.integration.street import Street, street
+from tests.browser.conftest import People
 
 pytestmark = pytest.mark.browser
-
-
-class People:
-    """Opens windows for people, each at a gateway."""
-
-    def __init__(self, town: Street, browser: Browser) -> None:
-        self.town, self.browser = town, browser
-        self.world = town.world
-        self.contexts: list[BrowserContext] = []
-        self.problems: list[str] = []
-
-    async def at(self, room: Room, viewer: Viewer | None, gateway: int = 0) -> Page:
-        """Open a room for somebody and wait until the page is joined to it."""
-        url = self.town.urls[gateway]
-        context = await self.browser.new_context(locale="en")
-        context.set_default_timeout(15_000)
-        self.contexts.append(context)
-        if viewer is not None:
-            cookie = await self.town.cookie(viewer)
-            await context.add_cookies([{"name": "hiroba", "value": cookie, "url": url}])
-        page = await context.new_page()
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        async with page.expect_websocket() as opened:
-            await page.goto(f"{url}/rooms/{room.slug}")
-        await (await opened.value).wait_for_event("framereceived")
-        return page
-
-
-@pytest.fixture
-async def people(settings: Settings, chromium: str) -> AsyncIterator[People]:
-    async with street(settings) as town, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        made = People(town, browser)
-        yield made
-        await asyncio.gather(*(context.close() for context in made.contexts))
-        await browser.close()
-        assert made.problems == []
 
 
 async def in_topic(people: People, *names: str) -> tuple[Room, list[Viewer], list[Page]]:

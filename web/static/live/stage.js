@@ -137,9 +137,7 @@ export class Stage extends HTMLElement {
   }
 
   #soundLook() {
-    const muted = Boolean(this.#video?.muted), { t } = this.words;
-    this.toggleAttribute('data-muted', muted);
-    for (const button of this.querySelectorAll('[data-part=sound]')) button.setAttribute('aria-label', muted ? t('Turn sound on') : t('Turn sound off'));
+    this.toggleAttribute('data-muted', Boolean(this.#video?.muted));
   }
 
   /** Where everybody else is, in s; a file is a loop that began with the broadcast. */

@@ -1,0 +1,97 @@
+"""Pages as axe-core sees them: WCAG 2.2 AA and good practice, in four languages and both themes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+from moderation.rules import Rank
+from rooms.comments import actions as comments
+from tests.browser.conftest import PHONE, People
+
+pytestmark = [pytest.mark.browser, pytest.mark.node]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+LOOKS = [
+    ("ja", "light", PHONE),
+    ("ar", "dark", DESKTOP),
+    ("th", "dark", PHONE),
+    ("en", "light", DESKTOP),
+]
+PAGES = ["/", "/topics", "/search", "/questions", "/sign-in", "/sign-up", "/rules", "/nowhere"]
+
+
+@pytest.fixture
+def axe() -> str:
+    """The script of axe-core, where NODE_PATH has it."""
+    path = Path(os.environ.get("NODE_PATH", "/nonexistent")) / "axe-core/axe.min.js"
+    if not path.is_file():
+        if "axe" in os.environ.get("HIROBA_REQUIRE", "").split(","):
+            pytest.fail("axe-core is not installed, and HIROBA_REQUIRE names axe")
+        pytest.skip("axe-core (npm install axe-core) is not in NODE_PATH")
+    return path.read_text()
+
+
+async def violations(page: Page, axe: str, where: str) -> list[str]:
+    await page.evaluate(axe)
+    found: dict[str, Any] = await page.evaluate(
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES
+    )
+    return [
+        f"{where}: {violation['id']}: {node['html'][:160]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+async def talk(people: People) -> None:
+    """Fill a live room and a topic room with something of each kind."""
+    host = await people.world.member("Nagi", Rank.HOST)
+    ann = await people.world.member("Ann")
+    live = await people.world.room("shop", "live")
+    topic = await people.world.room("skin", "topic", about="Slow questions.")
+    await people.world.showing(live, host)
+    for room in (live, topic):
+        for number, who in enumerate((ann, host, ann)):
+            args = {
+                "room": room.id,
+                "text": f"こんにちは {number}",
+                "client_message_id": f"c{number}",
+                "question": number == 0,
+            }
+            await comments.post(people.world.ctx, who, args)
+    await people.world.save()
+
+
+@pytest.mark.parametrize(
+    ("lang", "theme", "size"), LOOKS, ids=[f"{lang}-{theme}" for lang, theme, _ in LOOKS]
+)
+async def test_no_page_breaks_a_rule(
+    people: People, axe: str, lang: str, theme: Any, size: dict[str, Any]
+) -> None:
+    await talk(people)
+    context = await people.browser.new_context(
+        **size, color_scheme=theme, locale=lang, bypass_csp=True, reduced_motion="reduce"
+    )
+    people.contexts.append(context)
+    page = await context.new_page()
+    broken: list[str] = []
+
+    for path in [*PAGES, "/rooms/shop", "/rooms/skin", "/rooms/skin?before=9999999999999-9"]:
+        sign = "&" if "?" in path else "?"
+        await page.goto(f"{people.town.urls[0]}{path}{sign}lang={lang}")
+        broken += await violations(page, axe, path)
+    for path in ("/rooms/shop", "/rooms/skin"):
+        await page.goto(f"{people.town.urls[0]}{path}?lang={lang}")
+        await page.wait_for_function("document.querySelector('room-composer:defined')")
+        for dialog in await page.eval_on_selector_all("dialog", "all => all.map(one => one.id)"):
+            await page.evaluate(f"document.getElementById('{dialog}').showModal()")
+            broken += await violations(page, axe, f"{path}#{dialog}")
+            await page.evaluate(f"document.getElementById('{dialog}').close()")
+
+    assert broken == []
