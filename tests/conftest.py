@@ -30,9 +30,16 @@ def find_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def find_axe() -> Path | None:
+    """Give the script of axe-core, where NODE_PATH has it."""
+    path = Path(os.environ.get("NODE_PATH") or "/nonexistent") / "axe-core/axe.min.js"
+    return path if path.is_file() else None
+
+
 FINDERS = {
     "browser": (find_chromium, "Chromium is not installed"),
     "node": (lambda: shutil.which("node"), "Node.js is not installed"),
+    "axe": (find_axe, "axe-core is not in NODE_PATH"),
     "data": (find_data, "HIROBA_TEST_DATA does not name a folder"),
 }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,9 @@ from playwright.async_api import Page
 from moderation.rules import Rank
 from rooms.comments import actions as comments
 from tests.browser.conftest import PHONE, People
+from tests.conftest import find_axe
 
-pytestmark = [pytest.mark.browser, pytest.mark.node]
+pytestmark = [pytest.mark.browser, pytest.mark.axe]
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
@@ -26,14 +25,11 @@ LOOKS = [
 PAGES = ["/", "/topics", "/search", "/questions", "/sign-in", "/sign-up", "/rules", "/nowhere"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def axe() -> str:
-    """The script of axe-core, where NODE_PATH has it."""
-    path = Path(os.environ.get("NODE_PATH", "/nonexistent")) / "axe-core/axe.min.js"
-    if not path.is_file():
-        if "axe" in os.environ.get("HIROBA_REQUIRE", "").split(","):
-            pytest.fail("axe-core is not installed, and HIROBA_REQUIRE names axe")
-        pytest.skip("axe-core (npm install axe-core) is not in NODE_PATH")
+    """The script of axe-core."""
+    path = find_axe()
+    assert path is not None
     return path.read_text()
 
 
