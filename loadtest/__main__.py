@@ -11,7 +11,7 @@ from loadtest import report
 from loadtest.errors import CannotRun
 from loadtest.options import Commands
 from loadtest.report import Report
-from loadtest.scenarios import chaos, replay
+from loadtest.scenarios import chaos, peers, replay
 
 
 class Scenario(Protocol):
@@ -26,6 +26,7 @@ class Scenario(Protocol):
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     "chaos": chaos,
+    "peers": peers,
     "replay": replay,
 }
 """Every scenario by the name that its parser gives itself."""
