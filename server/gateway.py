@@ -24,7 +24,9 @@ from server.pings import Pings
 from server.presence import Presence
 from server.product import Grant, Product
 from server.protocol import CloseCode
+from server.relief import Relief
 from server.sessions import Sessions
+from server.shedding import Shedding
 from server.told import Told
 from server.websocket import WebSocketProtocol
 
@@ -73,6 +75,8 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self.told = Told(self)
+        self.shedding: Shedding = ctx.of(Shedding)
+        self.relief = Relief(self, now)
         ctx.broker.on_control = self.told.on_control
 
     @classmethod
@@ -93,7 +97,7 @@ class Gateway:
         for work in (
             self._every(TICK_SECONDS, self._tick),
             self._every(KEYS_SECONDS, self.reload_keys),
-            loop_lag.watch(),
+            loop_lag.watch(self.relief.note_lag),
             self._work(),
             counting,
         ):
@@ -193,6 +197,7 @@ class Gateway:
 
     async def _tick(self) -> None:
         self.hub.tick()
+        self.relief.tick()
         self.pings.tick()
 
     async def reload_keys(self) -> None:

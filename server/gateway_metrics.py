@@ -33,6 +33,8 @@ GAUGES: dict[str, tuple[str, Callable[[Gateway], float]]] = {
     "hiroba_connections_off_list": ("Connections that read slowly", lambda g: len(g.hub.off)),
     "hiroba_channels": ("Channels read here", lambda g: len(g.hub.channels.by_name)),
     "hiroba_subscriptions": ("Channels read, for each connection", _subscriptions),
+    "hiroba_load_level": ("How much is left out, 0 to 5", lambda g: g.shedding.level),
+    "hiroba_load_pressure": ("Load measured last; 1 is too much", lambda g: g.shedding.pressure),
     "hiroba_draining": ("Whether everybody is sent elsewhere", lambda g: g.draining),
 }
 COUNTERS: dict[str, tuple[str, Callable[[Gateway], float]]] = {
@@ -109,6 +111,7 @@ LABELLED: dict[str, tuple[str, str, Callable[[Gateway], Counter[str]]]] = {
         lambda g: g.refused,
     ),
     "hiroba_commands": ("Commands answered, by outcome", "outcome", lambda g: g.outcomes),
+    "hiroba_shed": ("Left out or put off under load", "what", lambda g: g.shedding.shed),
     "hiroba_recoveries": (
         "Channels joined, by what came of the position",
         "outcome",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from server.context import Context
 from server.errors import Refused
 from server.keys import keys_of
+from server.shedding import SELDOM, Shedding, Step
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,10 @@ Tallied = Callable[[str, Mapping[str, int], Mapping[str, int]], bytes]
 """Makes the body to pass on from channel, counts of the last second, and sums."""
 Counted = Callable[[str, int], bytes]
 """Makes the body to pass on from channel and number of viewers."""
+
+
+def _nobody(channel: str, body: bytes) -> None:
+    """Tell nobody."""
 
 
 class Presence:
@@ -73,14 +79,18 @@ class Presence:
         `audience` gives the viewers of this gateway by channel, `tell_here` passes a body on to
         them: every gateway learns the sum by itself, so nothing has to travel.
         """
-        loop = asyncio.get_running_loop()
+        loop, counts = asyncio.get_running_loop(), -1
+        shedding = self._ctx.of(Shedding)
         next_count = loop.time()
-        while True:
+        for turn in itertools.count():
             try:
-                await self.flush(tallied)
+                if turn % SELDOM == 0 or not shedding.sheds(Step.TALLIES, "tallies"):
+                    await self.flush(tallied)
                 if loop.time() >= next_count:
                     next_count = loop.time() + VIEWERS_EVERY
-                    await self.note(audience(), tell_here, counted)
+                    counts += 1
+                    quiet = counts % SELDOM and shedding.sheds(Step.PASSING, "counts")
+                    await self.note(audience(), _nobody if quiet else tell_here, counted)
             except Refused as error:
                 log.debug("presence: %s", error)
             except Exception:

@@ -41,6 +41,9 @@ class Product(Protocol):
     async def on_control(self, ctx: Context, body: dict[str, Any]) -> None:
         """Learn what another process told all."""
 
+    def loaded(self, level: int, cooldown_ms: int, /) -> bytes:
+        """Make the body that tells how much is left out, and how long publishers wait at least."""
+
     def counted(self, channel: str, viewers: int, /) -> bytes:
         """Make the body that tells how many viewers a channel has."""
 

@@ -107,6 +107,7 @@ class Shedding:
         self.policy = Policy()
         self.shed: Counter[str] = Counter()
         """What was left out or put off, by its name."""
+        self.pressure = 0.0
         self._others: dict[str, tuple[int, float]] = {}
         self._now = 0.0
         self._told_at = -TELL_SECONDS
@@ -127,6 +128,7 @@ class Shedding:
     def turn(self, load: Load, now: float) -> None:
         """Take what was measured; forget others that are not heard any more."""
         self._now = now
+        self.pressure = load.pressure
         self.policy.turn(load.pressure, now)
         heard = self._others.items()
         self._others = {who: each for who, each in heard if now - each[1] < HEARD_SECONDS}

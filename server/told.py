@@ -47,6 +47,8 @@ class Told:
             self._deny(publisher, int(body.get("until", 0)))
         elif kind == "recheck":
             self._do(lambda: self._recheck(str(body.get("channel"))))
+        elif kind == "load":
+            gateway.relief.hear(body)
         elif kind == "secrets":
             self._do(gateway.reload_keys)
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from moderation import events as moderation
+from rooms import crowd
 from rooms import events as rooms
 from rooms.questions import rules as questions
 from web.schema import fields, shapes, typescript
 
-EVENTS: tuple[type, ...] = (*rooms.PUSHES, *questions.PUSHES, *moderation.PUSHES)
+EVENTS: tuple[type, ...] = (*rooms.PUSHES, *crowd.PUSHES, *questions.PUSHES, *moderation.PUSHES)
 """What may arrive on a channel: each is a TypedDict with a literal `event`."""
 SEEN: tuple[type, ...] = (rooms.RoomInfo,)
 """What replies hold besides pushes."""

@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from moderation import screening
 from moderation.rules import Rank, wire_until
-from rooms import events
+from rooms import crowd, events
 from rooms.access import Action, may, require, require_sight
 from rooms.cache import RoomCache
 from rooms.community.reads import CommunityCache
@@ -79,6 +79,10 @@ class Product:
         ctx.of(CommunityCache).on_control(body)
         ctx.of(SessionCache).on_control(body)
         await screening.on_control(ctx, body)
+
+    def loaded(self, level: int, cooldown_ms: int, /) -> bytes:
+        """Make the body that tells what is left out at the moment."""
+        return events.packed(crowd.load_changed(level, cooldown_ms))
 
     def counted(self, channel: str, viewers: int, /) -> bytes:
         """Make the body that tells how many watch."""

@@ -19,12 +19,14 @@ from rooms.actions import announce
 from rooms.cache import RoomCache
 from rooms.comments import reads, rules
 from rooms.comments.rules import Message, Post
+from rooms.crowd import CrowdLimit
 from rooms.limits import EditLimit, TypingLimit
 from rooms.rules import Kind, Room, clean_text, message_id, message_uuid, new_message_id
 from server.context import Context, Viewer
 from server.errors import Refused
 from server.outbox import Durable, durable
 from server.publication import Publication, Publish, Published
+from server.shedding import Shedding, Step
 
 Find = Callable[[str, str], list[Publication]]
 """Gives the newest publications of a channel with a key, from this process's memory."""
@@ -55,7 +57,8 @@ async def post(
     request = rules.publication(viewer, room, wanted, key, answered, draft.address)
     if verdict.kind in ("hold", "shadow"):
         return await _hold(ctx, viewer, room, wanted, draft, verdict, request)
-    published = await _published(ctx, viewer, room, request)
+    with ctx.of(CrowdLimit).spaced(viewer, room, wanted.client_message_id):
+        published = await _published(ctx, viewer, room, request)
     await _tell_mentioned(ctx, viewer, room, published.key, wanted.text, answered)
     return _reply(published)
 
@@ -138,7 +141,9 @@ async def typing(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[
     require(viewer, Action.TYPE, room)
     ctx.of(TypingLimit).take(viewer)
     standing = await screening.standing(ctx, viewer, room.id)
-    if max(standing.muted_until, standing.banned_until) <= ctx.clock():
+    if max(standing.muted_until, standing.banned_until) > ctx.clock():
+        return {}
+    if not ctx.of(Shedding).sheds(Step.PASSING, "typing"):
         await ctx.broker.pass_on(room.channel, events.packed(events.typing_started(viewer)))
     return {}
 

@@ -15,6 +15,7 @@ from server.errors import Refused
 from server.keys import keys_of
 from server.presence import Presence
 from server.settings import Settings
+from server.shedding import Shedding, Step
 from tests import servers
 from tests.integration.channels import ROOM, Known, Listener, brokers, until
 from tests.integration.faults import start_again
@@ -147,3 +148,36 @@ async def test_what_cannot_be_passed_on_now_is_kept_and_bounded(own_servers: ser
         await presence.flush(tallied)
 
         assert await presence.sums(ROOM) == {"heart": 7, "clap": 1_000_000}
+
+
+async def test_under_load_tallies_and_counts_are_told_less_often_and_nothing_is_lost(
+    two: tuple[Presence, Presence], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.presence.TALLY_EVERY", 0.01)
+    monkeypatch.setattr("server.presence.VIEWERS_EVERY", 0.0)
+    here, _ = two
+    shedding = here._ctx.of(Shedding)
+    shedding.hear("elsewhere", Step.TALLIES)
+    told: list[str] = []
+    asked: list[int] = []
+    listener = Listener(here._ctx.broker)
+    await here._ctx.broker.subscribe(ROOM)
+
+    def audience() -> dict[str, int]:
+        asked.append(len(told))
+        here.add(ROOM, "heart")
+        return {ROOM: 2}
+
+    running = asyncio.create_task(
+        here.run(audience, lambda *each: told.append(each[0]), tallied, counted)
+    )
+    try:
+        await until(lambda: len(asked) >= 30 and len(listener.seen) >= 5)
+    finally:
+        running.cancel()
+
+    # Every third round tells, and what was counted in between comes with it.
+    assert len(told) <= len(asked) / 3 + 1
+    assert shedding.shed["tallies"] > 0 and shedding.shed["counts"] > 0
+    counts = [json.loads(publication.body)[1]["heart"] for publication in listener.seen]
+    assert counts[1:5] == [3, 3, 3, 3]

@@ -68,6 +68,10 @@ class FakeProduct:
     async def on_control(self, ctx: Context, body: dict[str, Any]) -> None:
         self.told.append(body)
 
+    def loaded(self, level: int, cooldown_ms: int, /) -> bytes:
+        body = {"event": "load.told", "level": level, "cooldown_ms": cooldown_ms}
+        return bytes(msgpack.packb(body))
+
     def counted(self, channel: str, viewers: int, /) -> bytes:
         return bytes(msgpack.packb({"event": "viewers.counted", "count": viewers}))
 

@@ -156,6 +156,13 @@ export interface BroadcastCancelled {
   id: string;
 }
 
+/** How much is left out for everybody at the moment; `level` 0 is nothing. */
+export interface LoadChanged {
+  event: "load.changed";
+  level: number;
+  cooldown_ms: number;
+}
+
 /** An answer as clients see it; `second` when it was given live. */
 export interface AnswerInfo {
   author: Author;
@@ -428,6 +435,7 @@ export type Push =
   | HeldDecided
   | HeldItem
   | HeldRejected
+  | LoadChanged
   | Mentioned
   | PersonMuted
   | PersonUnmuted

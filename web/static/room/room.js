@@ -145,11 +145,24 @@ export class RoomPage {
     const { composer, comments } = this, { t } = this.words;
     switch (body.event) {
       case 'room.changed': Object.assign(this.page.room, { min_rank: body.min_rank }); composer.setRules(body); break;
+      case 'load.changed': this.#loaded(body.level); break;
       case 'you.muted': composer.setMuted({ until: body.until ?? null, reason: body.reason ?? '' }); find('#alarm', HTMLElement).textContent = t('You cannot write here at the moment.'); break;
       case 'you.unmuted': composer.setMuted(null); toast(t('You can write again.')); break;
       case 'held.approved': comments.takeOut((comment) => comment.id === body.id && comment.state === 'held'); toast(t('Your comment was approved.')); break;
       case 'held.rejected': comments.takeOut((comment) => comment.id === body.id); toast(t('Your comment was not approved.')); break;
     }
+  }
+
+  /** Say what is left out while very many are here. @param {number} level as in server/shedding.py */
+  #loaded(level) {
+    const { t } = this.words, line = find('[data-part=load]', HTMLElement);
+    let text = '';
+    if (level >= 5) text = t('Very many people are here: you see a selection of the comments. All of them are kept.');
+    else if (level === 4) text = t('Very many people are here: please leave a pause between two comments.');
+    else if (level > 0) text = t('Very many people are here: some things appear a little later.');
+    // It is told again and again, and read aloud only when it changes.
+    if (line.textContent !== text) line.textContent = text;
+    line.hidden = !text;
   }
 
   /** @param {import('../core/connection.js').State} state @param {number} [code] */
