@@ -102,6 +102,8 @@ class Watch:
     live: bytearray = field(default_factory=bytearray)
     """For each of `seen` 1 when it came as it happened, 0 when it was recovered."""
     told: list[Told] = field(default_factory=list)
+    mutes: list[tuple[str, Place, bool]] = field(default_factory=list)
+    """Who was muted (True) or freed (False) at which place."""
     resumed: list[Resumed] = field(default_factory=list)
     opened: array[float] = field(default_factory=lambda: array("d"))
     """When each attempt to connect began."""
@@ -150,6 +152,17 @@ class History:
     faults: list[tuple[float, str]] = field(default_factory=list)
     """What was done to the servers, and when."""
 
+    def deny_muted(self) -> None:
+        """Fill `denied` from the mutes that viewers saw."""
+        seen = {mute for watch in self.watches for mute in watch.mutes}
+        since: dict[str, Place] = {}
+        for author, place, muted in sorted(seen, key=lambda mute: mute[1]):
+            if muted:
+                since.setdefault(author, place)
+            elif author in since:
+                self.denied.append(Denied(author, since.pop(author), place))
+        self.denied += (Denied(author, place) for author, place in since.items())
+
     def acknowledged(self) -> list[Posted]:
         """Give the attempts that were acknowledged."""
         return [each for each in self.posted if each.outcome == ACK]
@@ -174,6 +187,9 @@ class History:
                 yield {"op": "told", "viewer": watch.viewer, **asdict(told)}
             for resumed in watch.resumed:
                 yield {"op": "resumed", "viewer": watch.viewer, **asdict(resumed)}
+            for author, place, muted in watch.mutes:
+                mute = {"author": author, "place": place, "muted": muted}
+                yield {"op": "mute", "viewer": watch.viewer, **mute}
             yield {"op": "opened", "viewer": watch.viewer, "times": list(watch.opened)}
         for denied in self.denied:
             yield {"op": "denied", **asdict(denied)}
@@ -218,6 +234,8 @@ def _take(history: History, watches: dict[str, Watch], op: str, record: dict[str
             watch.told.append(Told(**record))
         case "resumed":
             watch.resumed.append(Resumed(**record))
+        case "mute":
+            watch.mutes.append((record["author"], record["place"], record["muted"]))
         case "opened":
             watch.opened.extend(record["times"])
         case "denied":

@@ -35,8 +35,11 @@ def told(
     limits: tuple[Limit, ...] = (),
     facts: dict[str, Value] | None = None,
 ) -> Report:
-    """Check the history and tell: `allowed` gaps as the checker wants them."""
+    """Check the history and tell: `allowed` gaps as the checker wants them; `--out` keeps it."""
     history = play.history
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        history.write(options.out / "history.jsonl")
     report = Report(f"chaos {name}")
     resumed = [each for watch in history.watches for each in watch.resumed]
     deliveries = sum(len(watch.seen) for watch in history.watches)

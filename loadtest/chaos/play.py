@@ -14,6 +14,7 @@ from loadtest.chaos import posters, viewers
 from loadtest.chaos.history import History, Line, Place, Posted
 from loadtest.chaos.stage import Stage
 from loadtest.swarm import Member
+from server.client import Client
 
 REACH_SECONDS: Final = 60.0
 STORE_SECONDS: Final = 60.0
@@ -30,6 +31,7 @@ class Play:
     history: History = field(default_factory=History)
     problems: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    _moderator: Client | None = None
 
     def fault(self, text: str) -> float:
         """Note what is being done to the servers; gives the time."""
@@ -57,6 +59,19 @@ class Play:
             await asyncio.sleep(0.05)
             await self.attempts()
         return self.top()
+
+    async def mute(self, author: str) -> dict[str, Any]:
+        """Let the moderator mute somebody for good; gives the reply. The checker knows of it."""
+        if self._moderator is None:
+            self._moderator = Client(self.stage.url, token=await self.stage.moderator())
+            await self._moderator.open()
+        args = {"room": self.stage.room, "person": author, "seconds": None, "reason": "chaos"}
+        return await self._moderator.call("person.mute", args)
+
+    async def close(self) -> None:
+        """Let the moderator go."""
+        if self._moderator is not None:
+            await self._moderator.close()
 
     async def pause(self, paused: bool = True) -> None:
         """Let nobody begin a new line for a while, or let them go on."""
@@ -113,6 +128,7 @@ class Play:
         self.history.stored = await self.save()
         for watches in await self._all("watches", None):
             self.history.watches += watches
+        self.history.deny_muted()
         return self.history
 
 
@@ -123,19 +139,21 @@ async def play(
     viewers_count: int,
     rate: float,
     posters_count: int = 8,
+    speakers: Sequence[str] = (),
     named: int = 0,
     processes: int = 1,
     whole: int = 0,
 ) -> AsyncIterator[Play]:
     """Bring everybody in, and begin to post.
 
-    `rate` lines a second are posted by `posters_count` visitors. `named` of the tokens that
-    viewers share make them visitors; 0 leaves them nameless. `whole` viewers more are complete
+    `rate` lines a second are posted by `posters_count` visitors, and by `speakers` (tokens).
+    `named` of the tokens that viewers share make them visitors; 0 leaves them nameless. `whole` viewers more are complete
     clients over `websockets`. Each process has a share of the viewers.
     """
     run = stage.next_run()
+    played: Play | None = None
     visitors = await posters.tokens(stage.url, posters_count + named, run)
-    speaking, watching = visitors[:posters_count], visitors[posters_count:]
+    speaking, watching = (*visitors[:posters_count], *speakers), visitors[posters_count:]
     members: list[Member] = []
     try:
         edges = [viewers_count * n // processes for n in range(processes + 1)]
@@ -150,11 +168,13 @@ async def play(
         for member in members:
             await member.receive()
         played = Play(stage, run, members[:-1], crowd)
-        played.fault(f"{viewers_count + whole} viewers and {posters_count} posters are in")
+        played.fault(f"{viewers_count + whole} viewers and {len(speaking)} posters are in")
         await _ask(crowd, "begin", None)
         yield played
     finally:
         stage.thaw()
+        if played is not None:
+            await played.close()
         for member in members:
             await asyncio.to_thread(member.stop)
 

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from httpx import AsyncClient
+
 from loadtest import api
 from loadtest.chaos.history import ACK, REFUSED, UNKNOWN, Posted
 from loadtest.swarm import Side
@@ -17,6 +19,7 @@ from server.client import Client, Refused
 AGAIN: Final = frozenset(("unavailable", "rate_limited", "slow_mode", "room_busy", "backlog"))
 """Refusals after which the same line is posted again."""
 CALL_SECONDS: Final = 4.0
+AT_ONCE: Final = 16
 PAUSE: Final = (0.1, 0.4)
 """Seconds between two attempts, drawn at random."""
 
@@ -139,6 +142,11 @@ async def post(side: Side, posting: Posting) -> None:
 
 async def tokens(url: str, count: int, run: str) -> tuple[str, ...]:
     """Become so many visitors."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def become(http: AsyncClient, number: int) -> str:
+        async with slots:
+            return await api.visitor_token(http, f"{run} {number}")
+
     async with api.client(url) as http:
-        names = [f"{run} {number}" for number in range(count)]
-        return tuple(await asyncio.gather(*(api.visitor_token(http, name) for name in names)))
+        return tuple(await asyncio.gather(*(become(http, number) for number in range(count))))

@@ -31,7 +31,7 @@ def of_role(supervisor: int, role: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for pid, words in sorted(children(supervisor).items()):
         if role in ROLES:
-            if Path(words[0].split(":")[0]).name in ROLES[role]:
+            if Path(words[0].split(" ")[0]).name in ROLES[role]:
                 found[role] = pid
         elif "--process" in words[:-1]:
             name = words[words.index("--process") + 1]

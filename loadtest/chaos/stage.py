@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -51,6 +52,11 @@ class Stage:
         return self.servers.urls[0]
 
     @property
+    def log(self) -> Path:
+        """What the servers have written about themselves."""
+        return self.servers.data.parent / "log"
+
+    @property
     def supervisor(self) -> int:
         """The parent of all processes."""
         return self.servers.processes["supervisor"][0]
@@ -65,6 +71,13 @@ class Stage:
         if not self._moderator:
             self._moderator = await new_member(self.servers, "Moderator", "moderator")
         return self._moderator
+
+    async def talker(self) -> str:
+        """Give the token of a member who may be muted.
+
+        A visitor without an account would not do: with it everybody of the same address is muted.
+        """
+        return await new_member(self.servers, f"Talker {self._runs}", "member")
 
     # Processes.
 

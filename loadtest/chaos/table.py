@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import Final, Protocol
 
-from loadtest.chaos import gateways_killed, postgres_away, worker_killed
+from loadtest.chaos import (
+    gateways_killed,
+    gateways_restart,
+    postgres_away,
+    pubsub_killed,
+    redis_cut,
+    redis_frozen,
+    redis_stale,
+    worker_killed,
+)
 from loadtest.chaos.stage import Stage
 from loadtest.report import Report
 
@@ -25,5 +34,14 @@ class Fault(Protocol):
         """Break something on the stage, and tell what came of it."""
 
 
-_MODULES: Final[tuple[Fault, ...]] = (gateways_killed, postgres_away, worker_killed)
+_MODULES: Final[tuple[Fault, ...]] = (
+    gateways_killed,
+    gateways_restart,
+    pubsub_killed,
+    redis_frozen,
+    redis_cut,
+    redis_stale,
+    postgres_away,
+    worker_killed,
+)
 FAULTS: Final = {module.NAME: module for module in _MODULES}

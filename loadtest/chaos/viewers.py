@@ -19,6 +19,7 @@ OPEN_AT_ONCE: Final = 16
 OPEN_SECONDS: Final = 60.0
 MOST_TRIES: Final = 5
 STEP: Final = 0.05
+MUTES: Final = {"person.muted": True, "person.unmuted": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,9 @@ class Viewer:
             line = line_of(item)
             if line is not None:
                 self.watch.saw(self._lines.setdefault(line, line), now, item.live)
+            elif item.body is not None and item.body["event"] in MUTES:
+                muted = MUTES[item.body["event"]]
+                self.watch.mutes.append((item.body["person"], self._place, muted))
 
     async def _open_light(self, url: str, **more: Any) -> Link:
         self._begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 from collections.abc import Sequence
 
 from loadtest import options
@@ -48,14 +49,22 @@ def defaults(name: str, *arguments: str) -> argparse.Namespace:
 
 
 async def run(chosen: argparse.Namespace) -> Report:
-    """Start a stage and play the fault on it; raises CannotRun where that is not possible."""
+    """Start a stage and play the fault on it; raises CannotRun where that is not possible.
+
+    With `--out` the history and the log of the servers are kept beside the report.
+    """
     limits = getattr(FAULTS[chosen.fault], "LIMITS", {})
     async with staged(chosen.gateways, **limits) as stage:
-        return await play_on(stage, chosen.fault, chosen)
+        try:
+            return await play_on(stage, chosen.fault, chosen)
+        finally:
+            if chosen.out is not None:
+                chosen.out.mkdir(parents=True, exist_ok=True)
+                shutil.copy(stage.log, chosen.out / "servers.log")
 
 
 async def play_on(stage: Stage, name: str, chosen: argparse.Namespace) -> Report:
-    """Play a fault on a stage, bounded in time; with `--out` its history is kept."""
+    """Play a fault on a stage, bounded in time."""
     try:
         async with asyncio.timeout(BOUND):
             return await FAULTS[name].run(stage, chosen)

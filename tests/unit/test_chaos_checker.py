@@ -242,6 +242,7 @@ def test_a_written_history_is_read_as_it_was(tmp_path: Path) -> None:
     first.told.append(gap(3, 4))
     first.resumed.append(Resumed(1.0, 2.5, 1006, True, 2))
     first.opened.append(0.5)
+    first.mutes.append(("g1", (EPOCH, 7), True))
     whole = history(
         watches=[first, watch("viewer 1", [])],
         denied=[Denied("g1", (EPOCH, 3), None)],
@@ -254,7 +255,22 @@ def test_a_written_history_is_read_as_it_was(tmp_path: Path) -> None:
 
     assert read(tmp_path / "history.jsonl") == whole
     ops = {json.loads(each)["op"] for each in (tmp_path / "history.jsonl").read_text().splitlines()}
-    assert {"post", "seen", "told", "resumed", "fault", "denied"} <= ops
+    assert {"post", "seen", "told", "resumed", "fault", "denied", "mute"} <= ops
+
+
+def test_whoever_was_seen_to_be_muted_is_denied_from_there_until_freed() -> None:
+    first, second = watch("viewer 0", LINES), watch("viewer 1", LINES)
+    first.mutes += [("g1", (EPOCH, 5), True), ("g1", (EPOCH, 9), False), ("g2", (EPOCH, 6), True)]
+    second.mutes += [("g1", (EPOCH, 9), False), ("g1", (EPOCH, 12), True)]
+    whole = history(watches=[first, second])
+
+    whole.deny_muted()
+
+    assert whole.denied == [
+        Denied("g1", (EPOCH, 5), (EPOCH, 9)),
+        Denied("g2", (EPOCH, 6)),
+        Denied("g1", (EPOCH, 12)),
+    ]
 
 
 def test_the_share_of_few_values_is_one_of_them() -> None:
