@@ -147,8 +147,8 @@ async def play(
     """Bring everybody in, and begin to post.
 
     `rate` lines a second are posted by `posters_count` visitors, and by `speakers` (tokens).
-    `named` of the tokens that viewers share make them visitors; 0 leaves them nameless. `whole` viewers more are complete
-    clients over `websockets`. Each process has a share of the viewers.
+    `named` of the tokens that viewers share make them visitors; 0 leaves them nameless. `whole`
+    viewers more are complete clients over `websockets`. Each process has a share of the viewers.
     """
     run = stage.next_run()
     played: Play | None = None
