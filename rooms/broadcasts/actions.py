@@ -76,6 +76,8 @@ async def start(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[s
         if before.state is State.ENDED:
             raise Refused("invalid", "This broadcast is over; schedule a new one.", problem="over")
         if before.state is State.SCHEDULED:
+            # Two that begin at once would both see nothing on air.
+            await d.run(reads.sql.lock_stage, int(before.room_id))
             if await d.value(reads.sql.start, number, _now(ctx)) is None:
                 raise Refused(
                     "invalid",

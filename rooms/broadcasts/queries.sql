@@ -19,6 +19,10 @@ UPDATE broadcasts SET title = $2, about = $3, video_kind = $4, video_url = $5, p
                       starts_at = CASE WHEN state = 'scheduled' THEN $8 ELSE starts_at END
 WHERE id = $1;
 
+-- lock_stage --
+-- One room's broadcasts begin one after another.
+SELECT id FROM rooms WHERE id = $1 FOR NO KEY UPDATE;
+
 -- start --
 -- On air; nothing comes back when another one of the room is, or this one is not scheduled.
 UPDATE broadcasts b SET state = 'live', started_at = $2
