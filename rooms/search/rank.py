@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, pairwise
 from math import log
 from typing import TypeVar
@@ -23,6 +24,9 @@ BESIDE = 0.3
 """What a pair of neighbours adds, relative to a token as rare among the candidates."""
 STRESS = 4
 """The power of a candidate's matched share in the mean length."""
+
+CACHED = 1_000
+"""Texts whose tokens are kept: questions that follow each other bring up the same ones."""
 
 BOOST = {"answer": 2.0, "question": 1.2}
 HALF = 0.5
@@ -80,8 +84,8 @@ def scores(
     question: str, weights: Mapping[str, float], texts: Sequence[str]
 ) -> list[tuple[float, float]]:
     """Give score and share of each text; `weights` are those of the question's tokens."""
-    found = [tokens(text) for text in texts]
-    counted = [Counter(body) for body in found]
+    cut = [_cut(text) for text in texts]
+    found, counted = [body for body, _ in cut], [counts for _, counts in cut]
     followers = _followers(tokens(question))
     paired = [_pairs(body, followers) for body in found]
     shares = _shares(weights, counted)
@@ -95,6 +99,12 @@ def scores(
         )
         for all_of_it, body, pairs, share in zip(found, counted, paired, shares, strict=True)
     ]
+
+
+@lru_cache(maxsize=CACHED)
+def _cut(text: str) -> tuple[list[str], Counter[str]]:
+    tokens_of_text = tokens(text)
+    return tokens_of_text, Counter(tokens_of_text)
 
 
 def _saturated(weights: Mapping[T, float], counts: Mapping[T, int], k: float) -> float:
