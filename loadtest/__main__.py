@@ -11,7 +11,7 @@ from loadtest import report
 from loadtest.errors import CannotRun
 from loadtest.options import Commands
 from loadtest.report import Report
-from loadtest.scenarios import chaos, peers, replay
+from loadtest.scenarios import chaos, fanout, hotroom, idle, peers, publish, replay
 
 
 class Scenario(Protocol):
@@ -25,6 +25,10 @@ class Scenario(Protocol):
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {
+    "fanout": fanout,
+    "hotroom": hotroom,
+    "idle": idle,
+    "publish": publish,
     "chaos": chaos,
     "peers": peers,
     "replay": replay,

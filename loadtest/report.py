@@ -74,21 +74,34 @@ def table(report: Report) -> str:
     return "\n".join([*lines, f"{report.scenario}: {'passed' if report.passed else 'FAILED'}"])
 
 
-def row_table(rows: Sequence[Row]) -> list[str]:
-    """Give rows as lines of text with a column for each figure that one of them has."""
+def row_table(rows: Sequence[Row], most: int = 120) -> list[str]:
+    """Give rows as lines of text with a column for each figure that one of them has.
+
+    Columns beyond `most` characters follow in further blocks, under the same names.
+    """
     if not rows:
         return []
     flat = [_flat(row.value()) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
-    cells = [[name.replace("_", " ") for name in names]]
-    cells += [[_number(row[name]) if name in row else "" for name in names] for row in flat]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    columns = [
+        [name.replace("_", " "), *(_number(row[name]) if name in row else "" for row in flat)]
+        for name in names
+    ]
+    padded = [_padded(column, left=not number) for number, column in enumerate(columns)]
+    blocks: list[list[list[str]]] = [padded[:2]]
+    for column in padded[2:]:
+        if sum(len(each[0]) + 2 for each in (*blocks[-1], column)) > most:
+            blocks.append(padded[:2])
+        blocks[-1].append(column)
     lines = []
-    for line in cells:
-        padded = [line[0].ljust(widths[0])]
-        padded += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        lines.append(("  " + "  ".join(padded)).rstrip())
+    for block in blocks:
+        lines += [("  " + "  ".join(cells)).rstrip() for cells in zip(*block, strict=True)]
     return lines
+
+
+def _padded(cells: Sequence[str], *, left: bool) -> list[str]:
+    width = max(map(len, cells))
+    return [cell.ljust(width) if left else cell.rjust(width) for cell in cells]
 
 
 def _flat(row: Mapping[str, object]) -> dict[str, Value]:

@@ -37,11 +37,16 @@ class Servers:
 
 
 @asynccontextmanager
-async def started(limits: Mapping[str, str], gateways: int) -> AsyncIterator[Servers]:
-    """Start servers with raised limits on a temporary data directory, and stop them at the end."""
+async def started(
+    limits: Mapping[str, str], gateways: int, beside: Servers | None = None
+) -> AsyncIterator[Servers]:
+    """Start servers with raised limits on a temporary data directory, and stop them at the end.
+
+    With `beside` they share the databases of servers that run already.
+    """
     with tempfile.TemporaryDirectory(prefix="hiroba-load-") as folder:
         log = Path(folder) / "log"
-        environment = {**_clean_environment(), **limits}
+        environment = {**_clean_environment(), **limits, **_databases(beside)}
         options = ["--json", "--no-demo", "--port", "0", "--gateways", str(gateways)]
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -103,6 +108,11 @@ def _named(pids: Mapping[str, list[int]]) -> dict[str, list[int]]:
         for number, pid in enumerate(numbers, 1):
             named[f"{role}-{number}" if len(numbers) > 1 else role] = [pid]
     return named
+
+
+def _databases(servers: Servers | None) -> dict[str, str]:
+    names = ("DATABASE_URL", "REDIS_URL")
+    return {} if servers is None else {name: servers.environment[name] for name in names}
 
 
 def _clean_environment() -> dict[str, str]:
