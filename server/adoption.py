@@ -6,12 +6,16 @@ import asyncio
 import random
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from server.errors import Refused
 from server.keys import keys_of
-from server.redis_link import RedisLink, script_of
-from server.redis_wire import Argument
+from server.redis_link import script_of
+from server.redis_wire import Argument, ReplyError, fail
+
+if TYPE_CHECKING:
+    from server.redis_link import RedisLink
+    from server.route import Route
 
 ADOPT = script_of((files("server") / "lua/adopt.lua").read_text())
 LOAD_TIMEOUT = 2.0
@@ -48,10 +52,9 @@ class Adoption(Protocol):
 class Adopter:
     """Runs adopt.lua, once at a time for each channel."""
 
-    def __init__(self, link: RedisLink, adoption: Adoption, verb: str) -> None:
-        self._link = link
+    def __init__(self, route: Route, adoption: Adoption) -> None:
+        self._route = route
         self._adoption = adoption
-        self._verb = verb
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def adopt(self, channel: str) -> None:
@@ -65,24 +68,33 @@ class Adopter:
         await asyncio.shield(task)
 
     async def _adopt(self, channel: str) -> None:
-        keys = keys_of(channel)
         for _ in range(_TRIES):
-            version = await self._link.call("GET", keys.denied_version) or b""
+            link = self._route.links[keys_of(channel).partition]
             try:
-                async with asyncio.timeout(LOAD_TIMEOUT):
-                    gates = await self._adoption.gates(channel)
-                    here = await self._adoption.denials(channel)
-                    everywhere = await self._adoption.denials_everywhere(keys.partition)
-            except TimeoutError as error:
-                raise Refused("unavailable", "The database does not answer.") from error
-            args: list[Argument] = [
-                *(channel, self._link.run_id, random.randrange(1_000_000), version),
-                *(gates.min_rank, gates.cooldown_ms, gates.visibility, self._verb, len(here)),
-            ]
-            for publisher, until in [*here.items(), *everywhere.items()]:
-                args += (publisher, until)
-            names = [keys.channel, keys.window, keys.denied]
-            names += [keys.denied_everywhere, keys.denied_version]
-            if await self._link.script(ADOPT, names, args) != b"changed":
-                return
+                if await self._attempt(link, channel) != b"changed":
+                    return
+            except ReplyError as error:
+                if not await self._route.redirected(error):
+                    fail(error)
         raise Refused("unavailable", "The channel is changing too fast.")
+
+    async def _attempt(self, link: RedisLink, channel: str) -> Any:
+        keys = keys_of(channel)
+        version = await link.call("GET", keys.denied_version) or b""
+        try:
+            async with asyncio.timeout(LOAD_TIMEOUT):
+                gates = await self._adoption.gates(channel)
+                here = await self._adoption.denials(channel)
+                everywhere = await self._adoption.denials_everywhere(keys.partition)
+        except TimeoutError as error:
+            raise Refused("unavailable", "The database does not answer.") from error
+        args: list[Argument] = [
+            *(channel, link.run_id, random.randrange(1_000_000), version),
+            *(gates.min_rank, gates.cooldown_ms, gates.visibility, self._route.verb),
+            *(" ".join(self._route.kin(link)), len(here)),
+        ]
+        for publisher, until in [*here.items(), *everywhere.items()]:
+            args += (publisher, until)
+        names = [keys.channel, keys.window, keys.denied]
+        names += [keys.denied_everywhere, keys.denied_version]
+        return await link.script(ADOPT, names, args)

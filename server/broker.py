@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import msgpack
-
 from server.adoption import Adopter, Adoption
 from server.broker_metrics import GAPS, PUBLISH_SECONDS, PUBLISHES
+from server.cluster import Cluster
 from server.context import Clock
-from server.control import Control
+from server.control import Control, packed
 from server.errors import HirobaError, Refused
 from server.keys import CONTROL, PARTITIONS, keys_of, notice_channel, partition_of, tagged
 from server.publication import Flag, Publication, Publish, Published, decode, encode
@@ -22,6 +21,8 @@ from server.publishing import REMEMBER_MS, Publisher
 from server.recovery import Window, covered
 from server.redis_link import RedisLink, script_of
 from server.redis_wire import Argument, ReplyError, fail
+from server.route import open_route
+from server.shard_subscriber import ShardSubscriber
 from server.subscriber import SubscriberLink
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Broker:
     """One process's connection to the others. Set `on_payload`, `on_gap` and `on_control` first."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, link: RedisLink, adoption: Adoption
+        self, settings: Settings, clock: Clock, route: RedisLink | Cluster, adoption: Adoption
     ) -> None:
         self.on_payload: Callable[[str, bytes], None] = _ignore_payload
         """Given (channel, payload) for every message of a subscribed channel; must not block."""
@@ -44,10 +45,9 @@ class Broker:
         """Given the channel (None: all) whose window has to be read: something may be missing."""
         self._settings = settings
         self._clock = clock
-        self._link = link
-        self._verb = "PUBLISH"
-        self._publisher = Publisher(link, settings, Adopter(link, adoption, self._verb), self._verb)
-        self._subscriber: SubscriberLink | None = None
+        self._route = route
+        self._publisher = Publisher(route, settings, Adopter(route, adoption))
+        self._subscriber: SubscriberLink | ShardSubscriber | None = None
         self._control: Control | None = None
 
     @classmethod
@@ -55,8 +55,8 @@ class Broker:
         cls, settings: Settings, *, clock: Clock, adoption: Adoption, listen: bool = True
     ) -> Broker:
         """Connect; Refused("unavailable") without Redis. Without `listen` it only publishes."""
-        link = await RedisLink.open(settings.redis_url, name="commands")
-        broker = cls(settings, clock, link, adoption)
+        route = await open_route(settings.redis_url, name="commands")
+        broker = cls(settings, clock, route, adoption)
         if listen:
             try:
                 await broker._listen()
@@ -66,10 +66,12 @@ class Broker:
         return broker
 
     async def _listen(self) -> None:
-        self._subscriber = await SubscriberLink.open(
-            self._settings.redis_url, self._receive, self._gap
-        )
-        self._control = Control(self._link, self._subscriber)
+        if isinstance(self._route, Cluster):
+            self._subscriber = await ShardSubscriber.open(self._route, self._receive, self._gap)
+        else:
+            url = self._settings.redis_url
+            self._subscriber = await SubscriberLink.open(url, self._receive, self._gap)
+        self._control = Control(self._route, self._subscriber)
         await self._control.start()
 
     async def close(self) -> None:
@@ -78,7 +80,7 @@ class Broker:
             await self._control.close()
         if self._subscriber is not None:
             await self._subscriber.close()
-        await self._link.close()
+        await self._route.close()
 
     # What is told about this process.
 
@@ -86,8 +88,14 @@ class Broker:
     def ready(self) -> bool:
         """Whether publications can be made here and those of others arrive."""
         if self._subscriber is None or self._control is None:
-            return self._link.ready
-        return self._link.ready and self._subscriber.ready and not self._control.silent()
+            return self._route.ready
+        return self._route.ready and self._subscriber.ready and not self._control.silent()
+
+    def nodes(self) -> dict[str, bool]:
+        """Name the nodes of a Cluster, and whether each answers; empty for a single server."""
+        if not isinstance(self._route, Cluster):
+            return {}
+        return {str(node): link.ready for node, link in sorted(self._route.nodes.items())}
 
     @property
     def id(self) -> str:
@@ -148,11 +156,11 @@ class Broker:
 
     async def _send(self, channel: str, key: str, body: bytes, address: str) -> None:
         payload = encode(Publication(0, 0, self._clock(), Flag.NONE, "", key, body))
-        await self.call(self._verb, address, payload)
+        await self.call(self._route.verb, self._route.address(address), payload)
 
     async def control(self, body: dict[str, Any]) -> None:
         """Tell every process; `body` has a `type`."""
-        await self.call("PUBLISH", CONTROL, msgpack.packb(body))
+        await self.call("PUBLISH", CONTROL, packed(body))
 
     async def deny_everywhere(self, publisher: str, until: int) -> None:
         """Deny a publisher on every channel until a time in ms, or lift that with 0."""
@@ -213,7 +221,7 @@ class Broker:
     async def _read(self, channel: str, after: int, most: int) -> Window:
         keys = keys_of(channel)
         try:
-            answer = await self._link.script(WINDOW, (keys.channel, keys.window), (after, most))
+            answer = await self._route.script(WINDOW, (keys.channel, keys.window), (after, most))
         except ReplyError as error:
             fail(error)
         epoch, top, payloads = answer
@@ -233,14 +241,14 @@ class Broker:
     async def call(self, *args: Argument) -> Any:
         """Send one command over the hot link; Refused("unavailable") when Redis cannot."""
         try:
-            return await self._link.call(*args)
+            return await self._route.call(*args)
         except ReplyError as error:
             fail(error)
 
     async def run(self, source: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a Lua script over the hot link."""
         try:
-            return await self._link.script(script_of(source), keys, args)
+            return await self._route.script(script_of(source), keys, args)
         except ReplyError as error:
             fail(error)
 
@@ -254,7 +262,7 @@ class Broker:
     @property
     def redis_time(self) -> int:
         """A time in ms that Redis has certainly reached, for deadlines of scripts."""
-        return self._link.server_time()
+        return self._route.server_time()
 
 
 def _ignore_payload(channel: str, payload: bytes) -> None:

@@ -12,8 +12,9 @@ import msgpack
 
 from server.errors import Refused
 from server.keys import CONTROL
-from server.redis_link import RedisLink
 from server.redis_wire import ReplyError
+from server.route import Route
+from server.shard_subscriber import ShardSubscriber
 from server.subscriber import SubscriberLink
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ LISTEN_FIRST = 3.0
 """Seconds of listening without a pause before anybody is taken for gone."""
 MOST_PEERS = 1000
 """Names kept; the oldest go first."""
+ONCE = "once"
+MOST_SIGNS = 1000
+"""Signs remembered; the copies of one message come within moments."""
 SILENCE = 5.0
 """Seconds without control after which this process may no longer let anybody publish."""
 
@@ -32,17 +36,18 @@ SILENCE = 5.0
 class Control:
     """Beats, listens for its own beat, and notices when Redis delivers nothing any more."""
 
-    def __init__(self, link: RedisLink, subscriber: SubscriberLink) -> None:
+    def __init__(self, route: Route, subscriber: SubscriberLink | ShardSubscriber) -> None:
         self.id = secrets.token_hex(8)
         self.heard = 0.0
         """Loop time of the last thing heard."""
         self.on_control: Callable[[dict[str, Any]], None] = _nobody_listens
         self._peers: dict[str, float] = {}
         self._since = 0.0
-        self._link = link
+        self._route = route
         self._subscriber = subscriber
         self._first = asyncio.Event()
         self._sent: dict[int, float] = {}
+        self._signs: dict[bytes, None] = {}
         self._number = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -75,7 +80,7 @@ class Control:
 
     async def send(self, body: dict[str, Any]) -> None:
         """Tell every process."""
-        await self._link.call("PUBLISH", CONTROL, msgpack.packb(body))
+        await self._route.call("PUBLISH", CONTROL, packed(body))
 
     def receive(self, payload: bytes) -> None:
         """Take what came on the control channel."""
@@ -85,6 +90,8 @@ class Control:
             self._since = now
         self.heard = now
         body = msgpack.unpackb(payload)
+        if self._is_repeated(body.pop(ONCE, None)):
+            return
         if body.get("type") == "beat":
             self._peers.pop(body["from"], None)
             self._peers[body["from"]] = self.heard
@@ -95,6 +102,17 @@ class Control:
                 self._first.set()
             return
         self.on_control(body)
+
+    def _is_repeated(self, sign: bytes | None) -> bool:
+        """Tell whether another node of a Cluster has delivered the same before."""
+        if sign is None:
+            return False
+        if sign in self._signs:
+            return True
+        self._signs[sign] = None
+        while len(self._signs) > MOST_SIGNS:
+            del self._signs[next(iter(self._signs))]
+        return False
 
     async def _keep_beating(self) -> None:
         loop = asyncio.get_running_loop()
@@ -114,6 +132,12 @@ class Control:
                 self._sent.pop(number, None)
                 log.debug("control beat: %s", error)
             await asyncio.sleep(BEAT_EVERY)
+
+
+def packed(body: dict[str, Any]) -> bytes:
+    """Encode what all processes are told, with a sign by which they know a second copy."""
+    payload: bytes = msgpack.packb({**body, ONCE: secrets.token_bytes(8)})
+    return payload
 
 
 def _nobody_listens(body: dict[str, Any]) -> None:

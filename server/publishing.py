@@ -13,10 +13,12 @@ from server.adoption import Adopter
 from server.errors import HirobaError, Refused
 from server.keys import keys_of
 from server.publication import Publish, Published, envelope
-from server.redis_link import RedisLink, script_of
+from server.redis_link import script_of
 from server.redis_wire import Argument, LostInFlight, ReplyError, fail
 
 if TYPE_CHECKING:
+    from server.redis_link import RedisLink
+    from server.route import Route
     from server.settings import Settings
 
 PUBLISH = script_of((files("server") / "lua/publish.lua").read_text())
@@ -27,16 +29,19 @@ REMEMBER_ANONYMOUS_MS = 10_000
 """How long an answer without client_message_id is kept: for our own repetition only."""
 _ADOPTIONS = 3
 _PAUSE = 0.01
+_LOOK_AGAIN = 0.1
+"""Seconds of waiting for one link, before it is looked up whether it still is the right one."""
 
 
 class Publisher:
     """Runs publish.lua until it is known what came of it."""
 
-    def __init__(self, link: RedisLink, settings: Settings, adopter: Adopter, verb: str) -> None:
-        self._link = link
+    def __init__(self, route: Route, settings: Settings, adopter: Adopter) -> None:
+        self._route = route
+        self._links = route.links
         self._settings = settings
         self._adopter = adopter
-        self._verb = verb
+        self._verb = route.verb
 
     async def publish(self, p: Publish, remember_ms: int) -> Published:
         """Give the place, or raise Refused: then it has not happened and will not."""
@@ -45,15 +50,19 @@ class Publisher:
         deadline = loop.time() + BUDGET
         adoptions, sent = 0, False
         while True:
+            # Looked up each time: meanwhile another node may have the partition.
+            link = self._links[request.partition]
             try:
-                answer = await self._attempt(request, deadline - loop.time())
+                answer = await self._attempt(link, request, deadline - loop.time())
             except LostInFlight:
                 sent = True
             except Refused:
                 if not sent:
                     raise
             except ReplyError as error:
-                fail(error)
+                late = loop.time() >= deadline
+                if late or not (await self._route.redirected(error) or sent):
+                    fail(error)
             else:
                 word = answer[0].decode()
                 if word != "stale" or adoptions == _ADOPTIONS:
@@ -67,16 +76,18 @@ class Publisher:
                     raise
                 deadline = loop.time() + BUDGET
                 continue
-            # It may have happened, and still may until the deadline: only the same request again
-            # tells, and until then nobody is told anything.
+            # When it was sent it may have happened, and still may until the deadline: only the same
+            # request again tells, and until then nobody is told anything.
             await asyncio.sleep(_PAUSE)
-            if not await self._link.wait_ready(deadline - loop.time()):
+            link = self._links[request.partition]
+            ready = await link.wait_ready(min(_LOOK_AGAIN, deadline - loop.time()))
+            if not ready and loop.time() >= deadline:
                 raise Refused("unavailable", "Redis did not answer in time.")
 
-    async def _attempt(self, request: _Request, remaining: float) -> Any:
-        by = self._link.server_time() + int(remaining * 1000)
-        args = (request.channel, self._link.run_id, by, *request.rest)
-        return await self._link.script(PUBLISH, request.keys, args)
+    async def _attempt(self, link: RedisLink, request: _Request, remaining: float) -> Any:
+        by = link.server_time() + int(remaining * 1000)
+        args = (request.channel, link.run_id, by, *request.rest)
+        return await link.script(PUBLISH, request.keys, args)
 
     def _request(self, p: Publish, remember_ms: int) -> _Request:
         keys, settings = keys_of(p.channel), self._settings
@@ -88,6 +99,7 @@ class Publisher:
         if unknown := gates.keys() - {"min_rank", "cooldown_ms"}:
             raise HirobaError(f"no such gates: {', '.join(sorted(unknown))}")
         return _Request(
+            keys.partition,
             p.channel,
             (
                 *(keys.channel, keys.window, keys.denied, keys.denied_everywhere, keys.log),
@@ -109,9 +121,12 @@ class Publisher:
 class _Request:
     """The keys and arguments that stay the same at every attempt."""
 
-    __slots__ = ("channel", "keys", "rest")
+    __slots__ = ("channel", "keys", "partition", "rest")
 
-    def __init__(self, channel: str, keys: Sequence[str], rest: Sequence[Argument]) -> None:
+    def __init__(
+        self, partition: int, channel: str, keys: Sequence[str], rest: Sequence[Argument]
+    ) -> None:
+        self.partition = partition
         self.channel = channel
         self.keys = keys
         self.rest = rest

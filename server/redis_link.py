@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,8 @@ from typing import Any
 import hiredis
 
 from server.broker_metrics import REDIS_SECONDS
-from server.errors import HirobaError, Refused, SettingsError
+from server.errors import HirobaError, Refused
+from server.keys import PARTITIONS
 from server.redis_wire import (
     Address,
     Argument,
@@ -58,7 +59,7 @@ class Link:
     """Keeps one connection open, for as long as it is not closed: the base of both links."""
 
     def __init__(self, address: Address, name: str) -> None:
-        self._address = address
+        self.where = address
         self._name = name
         self._wire: Wire | None = None
         self._opened = asyncio.Event()
@@ -66,6 +67,8 @@ class Link:
         self._problem = "Redis does not answer."
         self.run_id = ""
         """Names the running server; another one after every restart."""
+        self.clustered = False
+        """Whether the server is one of a Redis Cluster."""
         self.connections = 0
         """How many times a connection was made; another number means that replies were lost."""
 
@@ -91,8 +94,12 @@ class Link:
         if self._wire is not None:
             self._wire.abort()
 
-    async def _start(self, timeout: float) -> None:
+    def begin(self) -> None:
+        """Connect in the background, and again whenever the connection is lost."""
         self._supervisor = asyncio.create_task(self._supervise(), name=f"redis {self._name}")
+
+    async def _start(self, timeout: float) -> None:
+        self.begin()
         if not await self.wait_ready(timeout):
             await self.close()
             raise Refused("unavailable", self._problem)
@@ -123,7 +130,7 @@ class Link:
             await asyncio.sleep(random.uniform(0, min(1.0, 0.02 * 2 ** min(failures, 6))))
 
     async def _connect(self, lost: asyncio.Event) -> None:
-        loop, address = asyncio.get_running_loop(), self._address
+        loop, address = asyncio.get_running_loop(), self.where
 
         def make() -> Wire:
             return Wire(self._on_push, lost.set)
@@ -141,7 +148,7 @@ class Link:
 
     async def _handshake(self, wire: Wire) -> None:
         """Sign in, choose the database, learn who answers."""
-        address = self._address
+        address = self.where
         if address.password:
             who = (address.username,) if address.username else ()
             await wire.call(("AUTH", *who, address.password), TIMEOUT)
@@ -151,8 +158,7 @@ class Link:
         info = await wire.call(("INFO", "server"), TIMEOUT)
         facts = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
         self.run_id = facts["run_id"]
-        if "cluster" in (facts.get("redis_mode"), facts.get("server_mode")):
-            raise SettingsError("REDIS_URL", "is a Redis Cluster; a single server is needed")
+        self.clustered = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
 
     async def _watch(self, lost: asyncio.Event) -> None:
         """Give when the connection is lost or no longer answers."""
@@ -181,10 +187,13 @@ class Link:
 
 
 class RedisLink(Link):
-    """Commands and scripts, all of the same loop turn in one write."""
+    """Commands and scripts, all of the same loop turn in one write; the `Route` to one server."""
+
+    verb = "PUBLISH"
 
     def __init__(self, address: Address, name: str) -> None:
         super().__init__(address, name)
+        self.links: Sequence[RedisLink] = (self,) * PARTITIONS
         self._clock_gaps: deque[float] = deque(maxlen=5)
         """Redis time minus monotonic time in ms as seen lately, never more than it really was."""
         self._asked = 0.0
@@ -192,7 +201,12 @@ class RedisLink(Link):
     @classmethod
     async def open(cls, url: str, *, name: str = "link", timeout: float = 5.0) -> RedisLink:
         """Connect; SettingsError for a bad address, Refused("unavailable") without a server."""
-        link = cls(parse_url(url), name)
+        return await cls.open_at(parse_url(url), name=name, timeout=timeout)
+
+    @classmethod
+    async def open_at(cls, address: Address, *, name: str, timeout: float) -> RedisLink:
+        """Connect to an address that was read already, raising as `open`."""
+        link = cls(address, name)
         await link._start(timeout)
         return link
 
@@ -224,6 +238,31 @@ class RedisLink(Link):
             # The arguments may name the server that was there before (see `run_id`).
             raise LostInFlight("unavailable", "The link to Redis was lost.")
         return await self.call("EVAL", script.text, len(keys), *keys, *args, timeout=timeout)
+
+    async def ask(self, *args: Argument, timeout: float = TIMEOUT) -> Any:
+        """Send a command for a slot that is on its way to this node, raising as `call`."""
+        if self._wire is None or not self._opened.is_set():
+            raise not_answering()
+        asking = self._wire.call(("ASKING",), timeout)
+        answer = self._wire.call(args, timeout)
+        await asyncio.gather(asking, answer, return_exceptions=True)
+        return answer.result()
+
+    def servers(self) -> Set[RedisLink]:
+        """Give this link."""
+        return {self}
+
+    def address(self, channel: str) -> str:
+        """Give the name under which a channel is published."""
+        return channel
+
+    def kin(self, link: RedisLink) -> Sequence[str]:
+        """Give the other servers whose channels may have come to this one whole: none."""
+        return ()
+
+    async def redirected(self, error: ReplyError) -> bool:
+        """Tell that no server but this one can be asked."""
+        return False
 
     def server_time(self) -> int:
         """Give a time in ms that Redis has certainly reached."""

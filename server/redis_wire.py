@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 MAX_PENDING = 20_000
 MAX_PENDING_BYTES = 32 * 2**20
 
+_STATES = frozenset(("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS"))
+_ON_THE_WAY = frozenset(("CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN"))
+"""What a node of a Cluster says of a slot that it does not serve, or not wholly."""
+
 Argument = str | bytes | int | float
 ReplyError = hiredis.ReplyError
 
@@ -154,6 +158,6 @@ class Wire(asyncio.Protocol):
 def fail(error: ReplyError) -> NoReturn:
     """Turn an error of Redis that is about its state into Refused("unavailable")."""
     word = str(error).split(" ", 1)[0]
-    if word in ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS"):
+    if word in _STATES or word in _ON_THE_WAY:
         raise Refused("unavailable", f"Redis refuses to write ({word}).") from error
     raise error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from server.errors import Refused
 from server.redis_link import TIMEOUT, Link
-from server.redis_wire import LostInFlight, Wire, not_answering, parse_url
+from server.redis_wire import Address, LostInFlight, ReplyError, Wire, not_answering, parse_url
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,13 @@ class SubscriberLink(Link):
 
     def __init__(
         self,
-        url: str,
+        address: Address,
         on_payload: Callable[[str, bytes], None],
         on_gap: Callable[[str | None], None],
         *,
         name: str = "subscriber",
     ) -> None:
-        super().__init__(parse_url(url), name)
+        super().__init__(address, name)
         self._on_payload = on_payload
         self._on_gap = on_gap
         self._wanted: dict[bytes, str] = {}
@@ -57,7 +57,7 @@ class SubscriberLink(Link):
         timeout: float = 5.0,
     ) -> SubscriberLink:
         """Connect; raises as `RedisLink.open`."""
-        link = cls(url, on_payload, on_gap, name=name)
+        link = cls(parse_url(url), on_payload, on_gap, name=name)
         await link._start(timeout)
         return link
 
@@ -65,18 +65,18 @@ class SubscriberLink(Link):
         """Subscribe, and come back when Redis confirmed it; Refused("unavailable") otherwise."""
         if not self.ready or self._wire is None:
             raise not_answering()
-        key = channel.encode()
+        key = self._key(channel)
         self._wanted[key] = channel
         try:
             await self._confirmed(self._wire, b"SUBSCRIBE", key)
         except BaseException:
             self._wanted.pop(key, None)
-            self._wire.send(b"UNSUBSCRIBE", key)
+            self._send(self._wire, b"UNSUBSCRIBE", key)
             raise
 
     async def unsubscribe(self, channel: str) -> None:
         """Unsubscribe; a lost link has done so already."""
-        key = channel.encode()
+        key = self._key(channel)
         if self._wanted.pop(key, None) is None or not self.ready or self._wire is None:
             return
         try:
@@ -89,9 +89,8 @@ class SubscriberLink(Link):
         self._suspect = True
 
     async def _confirmed(self, wire: Wire, verb: bytes, key: bytes) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(verb.lower() + b" " + key, deque()).append(future)
-        wire.send(verb, key)
+        future = self._wait(verb, key)
+        self._send(wire, verb, key)
         try:
             async with asyncio.timeout(TIMEOUT):
                 await future
@@ -102,20 +101,33 @@ class SubscriberLink(Link):
     async def _on_connected(self, wire: Wire) -> None:
         self._probes.clear()
         self._suspect = False
-        wanted = list(self._wanted)
-        futures = []
-        for start in range(0, len(wanted), _BATCH):
-            batch = wanted[start : start + _BATCH]
-            for key in batch:
-                future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._waiting.setdefault(b"subscribe " + key, deque()).append(future)
-                futures.append(future)
-            wire.send(b"SUBSCRIBE", *batch)
-        await asyncio.gather(*futures)
+        await self._restore(wire, list(self._wanted))
         if self._was_lost:
             self._opened.set()
             self._gap(None)
         self._was_lost = True
+
+    async def _restore(self, wire: Wire, wanted: Sequence[bytes]) -> None:
+        """Subscribe again to all there was before the link was lost."""
+        futures = []
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
+            futures += [self._wait(b"SUBSCRIBE", key) for key in batch]
+            wire.send(b"SUBSCRIBE", *batch)
+        await asyncio.gather(*futures)
+
+    def _key(self, channel: str) -> bytes:
+        """Give the name of a channel in Redis."""
+        return channel.encode()
+
+    def _send(self, wire: Wire, verb: bytes, key: bytes) -> None:
+        wire.send(verb, key)
+
+    def _wait(self, verb: bytes, key: bytes) -> asyncio.Future[None]:
+        """Give what is done when the next such confirmation comes."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(verb.lower() + b" " + key, deque()).append(future)
+        return future
 
     def _on_disconnected(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -137,7 +149,7 @@ class SubscriberLink(Link):
     def _on_push(self, reply: Any) -> bool:
         # Without any subscription Redis answers a probe with the bare text.
         kind = reply[0] if type(reply) is list and reply else b"pong" if reply == b"probe" else None
-        if kind == b"message":
+        if kind == b"message" or kind == b"smessage":
             channel = self._wanted.get(reply[1])
             if channel is not None:
                 self._deliver(channel, reply[2])
@@ -159,17 +171,25 @@ class SubscriberLink(Link):
             self._gap(channel)
 
     def _on_confirmation(self, name: bytes) -> None:
-        futures = self._waiting.get(name)
-        if futures:
-            future = futures.popleft()
-            if not futures:
-                del self._waiting[name]
-            if not future.done():
-                future.set_result(None)
-        elif name.startswith(b"subscribe "):
+        if not self._answer(name) and name.startswith(b"subscribe "):
             channel = self._wanted.get(name.removeprefix(b"subscribe "))
             if channel is not None:
                 self._gap(channel)
+
+    def _answer(self, name: bytes, error: ReplyError | None = None) -> bool:
+        """End the oldest wait for an answer; False when nobody waits for it."""
+        futures = self._waiting.get(name)
+        if not futures:
+            return False
+        future = futures.popleft()
+        if not futures:
+            del self._waiting[name]
+        if not future.done():
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        return True
 
     def _gap(self, channel: str | None) -> None:
         try:

@@ -6,7 +6,10 @@
 -- ARGV   1 channel name        2 run_id the caller talks to        3 random part of the jump
 --        4 version of denied everywhere when it was read, empty for none
 --        5 min_rank            6 cooldown_ms           7 visibility
---        8 PUBLISH or SPUBLISH                         9 how many pairs are about this channel
+--        8 PUBLISH or SPUBLISH (then the name is KEYS[1])
+--        9 run_ids of other nodes of the Cluster, with spaces between: what one of them served comes
+--          from it whole when its slot moves here
+--       10 how many pairs are about this channel
 --        then pairs of publisher and until (ms; what has passed lifts it): those of this channel,
 --        then those of everywhere
 --
@@ -22,8 +25,8 @@ if (redis.call('GET', version) or '') ~= ARGV[4] then return 'changed' end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local pairs_end = 9 + 2 * tonumber(ARGV[9])
-for i = 10, #ARGV, 2 do
+local pairs_end = 10 + 2 * tonumber(ARGV[10])
+for i = 11, #ARGV, 2 do
   local target = i <= pairs_end and denied or everywhere
   if tonumber(ARGV[i + 1]) > now then
     redis.call('HSET', target, ARGV[i], ARGV[i + 1])
@@ -38,6 +41,7 @@ if not state[1] then
   redis.call('HSET', channel, 'epoch', now, 'offset', 0)
   return 'adopted'
 end
+if state[3] and string.find(' ' .. ARGV[9] .. ' ', ' ' .. state[3] .. ' ', 1, true) then return 'adopted' end
 
 local epoch, top = tonumber(state[1]), tonumber(state[2])
 local offset = top + JUMP + tonumber(ARGV[3])
@@ -47,5 +51,5 @@ local payload = struct.pack('>I8I8I8I2', epoch, offset, now, GAP)
 redis.call('HSET', channel, 'offset', offset)
 redis.call('XADD', window, string.format('%.0f-0', offset), 'p', payload)
 redis.call('EXPIRE', window, WINDOW_SECONDS)
-redis.call(ARGV[8], ARGV[1], payload)
+redis.call(ARGV[8], ARGV[8] == 'SPUBLISH' and channel or ARGV[1], payload)
 return 'adopted'

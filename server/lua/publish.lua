@@ -12,7 +12,8 @@
 --       16 persist 0/1        17 private part         18 backlog cap
 --       19 refuse on backlog 0/1                      20 publisher to deny, or empty
 --       21 until, ms (0 lifts it)                     22 min_rank to set, or empty
---       23 cooldown_ms to set, or empty               24 PUBLISH or SPUBLISH
+--       23 cooldown_ms to set, or empty               24 PUBLISH, or SPUBLISH: then
+--          the name is KEYS[1], which lies in the slot
 --
 -- Answers an array that begins with a word: ok, repeated (epoch, offset, at, key, unsaved follow),
 -- conflict, too_late, stale, denied (until, channel or everywhere), rank (min_rank),
@@ -99,5 +100,5 @@ if ARGV[20] ~= '' then
 end
 if ARGV[22] ~= '' then redis.call('HSET', channel, 'min_rank', ARGV[22]) end
 if ARGV[23] ~= '' then redis.call('HSET', channel, 'cooldown_ms', ARGV[23]) end
-redis.call(ARGV[24], ARGV[1], payload)
+redis.call(ARGV[24], ARGV[24] == 'SPUBLISH' and channel or ARGV[1], payload)
 return {'ok', epoch, offset, now, key, unsaved}

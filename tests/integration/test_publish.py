@@ -259,7 +259,7 @@ async def test_after_its_deadline_a_publication_is_refused(redis_url: str, redis
         await broker.publish(line("first"))
         publisher = broker._publisher
         request = publisher._request(line("late"), 600_000)
-        answer = await publisher._attempt(request, -5.0)
+        answer = await publisher._attempt(broker._route.links[0], request, -5.0)
         window = await broker.window(ROOM, 0)
 
     assert answer == [b"too_late"]

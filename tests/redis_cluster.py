@@ -1,0 +1,194 @@
+"""A Redis Cluster on loopback for tests, which may move its slots and kill its nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from server.child import wait_until
+from server.embedded_place import wheel_valkey
+from server.topology import SLOTS, slot_of
+
+NODE_TIMEOUT_MS = 2000
+
+
+class ClusterNode:
+    """One server of a Cluster; it keeps what it acknowledged when it is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.port, self._bus = free_ports(2)
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client: Any = redis.Redis(port=self.port, socket_timeout=5, decode_responses=True)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def name(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def id(self) -> str:
+        return str(self.client.execute_command("CLUSTER MYID"))
+
+    def start(self) -> None:
+        """Start it, again after a kill, and wait until it answers."""
+        options = {
+            "dir": self._folder,
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "cluster-enabled": "yes",
+            "cluster-port": self._bus,
+            "cluster-node-timeout": NODE_TIMEOUT_MS,
+            "cluster-require-full-coverage": "no",
+            "appendonly": "yes",
+            "appendfsync": "no",
+            "save": "",
+        }
+        pairs = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
+        with (self._folder / "log").open("ab") as output:
+            command = [str(wheel_valkey()), *pairs]
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+        assert wait_until(self._answers, 20), (self._folder / "log").read_text()
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(20)
+        self.client.close()
+
+    def facts(self) -> dict[str, str]:
+        """What it says of the Cluster."""
+        return dict(self.client.execute_command("CLUSTER INFO"))
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(redis.RedisError):
+            return bool(self.client.ping())
+        return False
+
+
+class RedisCluster:
+    """Three primaries that share the slots evenly."""
+
+    def __init__(self, folder: Path) -> None:
+        self.nodes = [ClusterNode(folder / str(number)) for number in range(3)]
+
+    @property
+    def url(self) -> str:
+        """The address of one node: the others are found through it."""
+        return self.nodes[0].url
+
+    def start(self) -> None:
+        """Start the nodes and join them."""
+        for number, node in enumerate(self.nodes):
+            node.start()
+            first, last = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
+            node.client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+            node.client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+        for node in self.nodes[1:]:
+            self.join(node)
+        self.wait_whole()
+
+    def join(self, node: ClusterNode) -> None:
+        """Introduce a node to the first one."""
+        bus = self.nodes[0]._bus
+        node.client.execute_command("CLUSTER MEET", "127.0.0.1", self.nodes[0].port, bus)
+
+    def wait_whole(self) -> None:
+        """Wait until all nodes serve and agree about the slots."""
+        assert wait_until(self._is_whole, 30)
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            if node._process is not None and node._process.poll() is None:
+                node.kill()
+
+    def flush(self) -> None:
+        """Delete every key."""
+        for node in self.nodes:
+            node.client.flushall()
+            node.client.script_flush()
+
+    def owner(self, key: str) -> ClusterNode:
+        """Find the node that serves a key."""
+        slot = slot_of(key)
+        for first, last, (_, port, *_), *_ in self._slots(self.nodes[0]):
+            if first <= slot <= last:
+                return next(node for node in self.nodes if node.port == port)
+        raise AssertionError(f"nobody serves slot {slot}")
+
+    def other(self, node: ClusterNode) -> ClusterNode:
+        """Give another node."""
+        return self.nodes[(self.nodes.index(node) + 1) % 3]
+
+    def move_by_keys(
+        self, key: str, to: ClusterNode, between: Callable[[], None] = lambda: None
+    ) -> None:
+        """Move a key's slot as `redis-cli --cluster reshard` does, key by key."""
+        slot, source = slot_of(key), self.owner(key)
+        to.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
+        source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", to.id)
+        while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 5):
+            between()
+            source.client.execute_command(
+                "MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", *keys
+            )
+        for node in (to, source, *self.nodes):
+            node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", to.id)
+
+    def move_at_once(self, key: str, to: ClusterNode) -> bool:
+        """Move a key's slot by Valkey's atomic migration; False where the server has none."""
+        slot, source = slot_of(key), self.owner(key)
+        try:
+            source.client.execute_command(
+                "CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", to.id
+            )
+        except redis.ResponseError as error:
+            if "unknown" in str(error).lower():
+                return False
+            raise
+        assert wait_until(lambda: self.owner(key) is to, 20)
+        return True
+
+    def _is_whole(self) -> bool:
+        views = [[(s[0], s[1], s[2][1]) for s in self._slots(node)] for node in self.nodes]
+        states = {node.facts()["cluster_state"] for node in self.nodes}
+        known = {node.facts()["cluster_known_nodes"] for node in self.nodes}
+        covered = sum(last + 1 - first for first, last, _ in views[0])
+        agreed = all(sorted(view) == sorted(views[0]) for view in views)
+        return states == {"ok"} and len(known) == 1 and covered == SLOTS and agreed
+
+    def _slots(self, node: ClusterNode) -> list[Any]:
+        return list(node.client.execute_command("CLUSTER SLOTS"))
+
+
+@contextmanager
+def redis_cluster(folder: Path) -> Iterator[RedisCluster]:
+    """Run a Cluster until the end of the block."""
+    cluster = RedisCluster(folder)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports of loopback that nobody uses at this moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
