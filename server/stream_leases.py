@@ -7,13 +7,15 @@ import logging
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from importlib.resources import files
+from typing import Any
 
 from server.errors import Refused
 from server.keys import GROUP, tagged
-from server.redis_link import RedisLink, script_of
+from server.redis_link import script_of
 from server.redis_wire import ReplyError
+from server.route import Route
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +29,15 @@ class Leases:
     """Holds leases and gives them away again; `held` is what may be read from now."""
 
     def __init__(
-        self, link: RedisLink, owner: str, partitions: Sequence[int], lease: float, renew: float
+        self, route: Route, owner: str, partitions: Sequence[int], lease: float, renew: float
     ) -> None:
-        self._link = link
+        self._route = route
         self._owner = owner
         self._partitions = list(partitions)
         self._lease = lease
         self._renew = renew
         self._until: dict[int, float] = {}
+        self._workers = 1
         self.surplus: set[int] = set()
         """What has to be given to other workers, once nothing of it is in hand."""
         random.shuffle(self._partitions)
@@ -77,49 +80,60 @@ class Leases:
             self.forget(partition)
         names = [(tagged(p, "owner"), tagged(p, "log")) for p in partitions]
         args = (self._owner, GROUP, reader)
-        await asyncio.gather(*(self._link.script(RELEASE, keys, args) for keys in names))
+        await self._all(self._route.script(RELEASE, keys, args) for keys in names)
 
     async def leave(self) -> None:
         """Count no longer among the workers."""
-        await self._link.call("ZREM", WORKERS, self._owner)
+        await self._route.call("ZREM", WORKERS, self._owner)
 
     async def _share(self) -> int:
-        now = self._link.server_time()
+        now = self._route.server_time()
         until = now + int(self._lease * 1000)
-        await self._link.call("ZADD", WORKERS, until, self._owner)
-        await self._link.call("ZREMRANGEBYSCORE", WORKERS, "-inf", now)
-        workers: int = await self._link.call("ZCARD", WORKERS)
-        return math.ceil(len(self._partitions) / max(1, workers))
+        try:
+            await self._route.call("ZADD", WORKERS, until, self._owner)
+            await self._route.call("ZREMRANGEBYSCORE", WORKERS, "-inf", now)
+            self._workers = max(1, await self._route.call("ZCARD", WORKERS))
+        except (Refused, ReplyError) as error:
+            # On a Cluster the count lies on one node, and the others' partitions need none.
+            log.warning("leases: the workers cannot be counted: %s", error)
+        return math.ceil(len(self._partitions) / self._workers)
 
     async def _renew_held(self) -> None:
         until = time.monotonic() + self._lease
         held = list(self._until)
         args = (self._owner, int(self._lease * 1000))
-        answers = await asyncio.gather(
-            *(self._link.script(RENEW, (tagged(p, "owner"),), args) for p in held)
+        answers = await self._all(
+            self._route.script(RENEW, (tagged(p, "owner"),), args) for p in held
         )
         for partition, answer in zip(held, answers, strict=True):
-            if answer:
+            if answer == 1:
                 self._until[partition] = until
-            else:
+            elif answer == 0:
                 log.warning("leases: partition %s was lost", partition)
                 self.forget(partition)
 
     async def _take(self, free: Sequence[int], most: int) -> None:
         until = time.monotonic() + self._lease
-        lease = int(self._lease * 1000)
+        what = (self._owner, "NX", "PX", int(self._lease * 1000))
         taken = 0
         for start in range(0, len(free), most):
             some = free[start : start + most - taken]
-            answers = await asyncio.gather(
-                *(
-                    self._link.call("SET", tagged(p, "owner"), self._owner, "NX", "PX", lease)
-                    for p in some
-                )
+            answers = await self._all(
+                self._route.call("SET", tagged(p, "owner"), *what) for p in some
             )
             for partition, answer in zip(some, answers, strict=True):
-                if answer is not None:
+                if answer == b"OK":
                     self._until[partition] = until
                     taken += 1
             if taken >= most:
                 return
+
+    async def _all(self, calls: Iterable[Awaitable[Any]]) -> list[Any]:
+        """Give the answers, errors among them while any server is there: a node may be away."""
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        errors = {str(answer): answer for answer in answers if isinstance(answer, BaseException)}
+        for error in errors.values():
+            if not self._route.ready:
+                raise error
+            log.warning("leases: %s", error)
+        return answers

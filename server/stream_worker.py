@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from server.broker_metrics import OWNED
+from server.cluster import Cluster
 from server.database import Database
 from server.errors import Refused
-from server.keys import GROUP, PARTITIONS, tagged
-from server.redis_link import TIMEOUT, RedisLink, script_of
-from server.redis_wire import Argument, ReplyError
-from server.stream_apply import Applier, LostPartitions
-from server.stream_entry import Entry, Handler, RawEntry
+from server.keys import PARTITIONS
+from server.redis_link import RedisLink
+from server.redis_wire import ReplyError
+from server.route import open_route
+from server.stream_apply import Applier
+from server.stream_entry import Entry, Handler
 from server.stream_leases import Leases
+from server.stream_reader import StreamReader
 
 if TYPE_CHECKING:
     from server.settings import Settings
 
 __all__ = ["Entry", "Handler", "StreamWorker"]
 
-log = logging.getLogger(__name__)
-
-TAKEOVER = script_of((files("server") / "lua/takeover.lua").read_text())
-FINISH = script_of((files("server") / "lua/finish.lua").read_text())
-COUNT, BLOCK_MS = 200, 1000
-SLICE = 1000
-"""About how many entries one transaction takes; a partition is never divided."""
 LEASE, RENEW = 10.0, 3.0
 """Seconds that a partition is owned, and between renewals."""
-LONGEST_PAUSE = 2.0
+LOOK = 0.2
+"""Seconds between two looks at which servers there are."""
 
 
 class StreamWorker:
@@ -60,31 +55,38 @@ class StreamWorker:
     ) -> None:
         self.name = secrets.token_hex(8)
         self._settings = settings
-        self._applier = Applier(db, self.name, handlers, consumers, idle_limit=lease / 2)
+        self._db = db
+        self._handlers = handlers
+        self._consumers = consumers
         self._partitions = partitions
         self._lease = lease
         self._renew = renew
         self._after_commit = after_commit
         self._stopping = asyncio.Event()
-        self._reader = ""
-        self._reader_connection = -1
-        self._hand: dict[int, list[RawEntry]] = {}
-        """Everything read and not yet acknowledged; its keys are the partitions taken over."""
+        self._readers: dict[RedisLink, StreamReader] = {}
+        """One for each server; a single one, unless Redis is a Cluster."""
+        self._tasks: dict[RedisLink, asyncio.Task[None]] = {}
+        self._appliers: list[Applier] = []
 
     @property
     def applied(self) -> int:
         """How many entries were applied."""
-        return self._applier.applied
+        return sum(applier.applied for applier in self._appliers)
 
     @property
     def dead(self) -> int:
         """How many entries became dead letters."""
-        return self._applier.dead
+        return sum(applier.dead for applier in self._appliers)
 
     @property
     def owned(self) -> set[int]:
         """The partitions that are read."""
-        return set(self._hand)
+        return {partition for reader in self._readers.values() for partition in reader.hand}
+
+    @property
+    def in_hand(self) -> int:
+        """How many entries were read and are not yet acknowledged."""
+        return sum(len(e) for reader in self._readers.values() for e in reader.hand.values())
 
     def stop(self) -> None:
         """Finish the batch in hand, give the partitions back and come back from `run`."""
@@ -92,160 +94,51 @@ class StreamWorker:
 
     async def run(self) -> None:
         """Work until `stop`; Refused("unavailable") only when Redis is away at the start."""
-        # Blocking reads have a connection of their own: a command behind one would wait for it.
-        url = self._settings.redis_url
-        self._link = await RedisLink.open(url, name="worker")
+        route = await open_route(self._settings.redis_url, name="worker")
+        leases = Leases(route, self.name, self._partitions, self._lease, self._renew)
+        keeper = asyncio.create_task(leases.keep(), name="leases")
         try:
-            self._blocking = await RedisLink.open(url, name="worker-reads")
-        except BaseException:
-            await self._link.close()
-            raise
-        self._leases = Leases(self._link, self.name, self._partitions, self._lease, self._renew)
-        keeper = asyncio.create_task(self._leases.keep(), name="leases")
-        try:
-            await self._work()
+            while not self._stopping.is_set():
+                await self._read_from(route, leases)
+            await asyncio.gather(*self._tasks.values())
             keeper.cancel()
-            await self._leave()
+            await asyncio.gather(*(reader.leave() for reader in self._readers.values()))
+            with suppress(Refused, ReplyError):
+                await leases.leave()
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-            await self._blocking.close()
-            await self._link.close()
+            tasks = [keeper, *self._tasks.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await route.close()
 
-    async def _work(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                await self._take_over()
-                if not any(self._hand.values()):
-                    await self._read()
-                await self._apply_hand()
-                await self._give_away()
-                OWNED.set(len(self._hand))
-                failures = 0
-            except LostPartitions as error:
-                log.warning("worker: %s", error)
-                for partition in error.partitions:
-                    self._drop(partition)
-            except ReplyError as error:
-                # NOGROUP: Redis lost the stream, or it was emptied. Taking over makes the group.
-                log.warning("worker: %s", error)
-                self._hand.clear()
-                failures += 1
-            except Refused as error:
-                log.warning("worker: %s", error)
-                failures += 1
-            if failures:
-                await self._pause(min(LONGEST_PAUSE, 0.05 * 2 ** min(failures, 10)))
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-
-    async def _take_over(self) -> None:
-        """Begin with new partitions: fence former owners, and take what they had in hand."""
-        if self._blocking.connections != self._reader_connection:
-            # A read whose answer was lost has put entries into our hand that we never saw.
-            connection = self._blocking.connections
-            number = await self._blocking.call("CLIENT", "ID")
-            self._reader = f"{self._blocking.run_id[:8]}-{number}-{self.name}"
-            self._reader_connection = connection
-            self._hand.clear()
-        held = self._leases.held
-        for partition in self._hand.keys() - held:
-            self._drop(partition)
-        fresh = sorted(held - self._hand.keys())
-        if not fresh:
-            return
-        await self._applier.claim(fresh)
-        await self._cut_off_former_readers(fresh)
-        answers = await asyncio.gather(
-            *(
-                self._link.script(TAKEOVER, (tagged(p, "log"),), (GROUP, self._reader))
-                for p in fresh
-            )
+    async def _read_from(self, route: RedisLink | Cluster, leases: Leases) -> None:
+        """Have a reader at every server there is, and look after them for a moment."""
+        servers = route.servers()
+        for link in servers - self._readers.keys():
+            reader = self._reader(route, link, leases)
+            self._readers[link] = reader
+            self._tasks[link] = asyncio.create_task(reader.run(), name=f"reader {link.where.port}")
+        for link in self._readers.keys() - servers:
+            self._readers.pop(link).ended.set()
+        done, _ = await asyncio.wait(
+            self._tasks.values(), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
         )
-        for partition, entries in zip(fresh, answers, strict=True):
-            self._hand[partition] = [RawEntry.read(partition, *entry) for entry in entries]
+        OWNED.set(len(self.owned))
+        for link, task in list(self._tasks.items()):
+            if task in done:
+                del self._tasks[link]
+                task.result()
 
-    async def _cut_off_former_readers(self, partitions: Sequence[int]) -> None:
-        """End the connections of readers before us: one that was frozen would go on reading."""
-        logs = [tagged(p, "log") for p in partitions]
-        calls = (self._link.call("XINFO", "CONSUMERS", log, GROUP) for log in logs)
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        for name in {name for answer in answers for name in _consumers(answer)}:
-            server, number, *_ = (*name.split("-"), "", "")
-            if name != self._reader and server == self._link.run_id[:8] and number.isdigit():
-                with suppress(ReplyError):
-                    await self._link.call("CLIENT", "KILL", "ID", number)
-
-    async def _read(self) -> None:
-        partitions = {tagged(p, "log").encode(): p for p in self._hand.keys() & self._leases.held}
-        if not partitions:
-            await self._pause(self._renew / 10)
-            return
-        what: list[Argument] = ["XREADGROUP", "GROUP", GROUP, self._reader, "COUNT", COUNT]
-        what += ["BLOCK", BLOCK_MS, "STREAMS", *partitions, *(">" for _ in partitions)]
-        answer = await self._blocking.call(
-            *what,
-            timeout=BLOCK_MS / 1000 + TIMEOUT,
+    def _reader(self, route: RedisLink | Cluster, link: RedisLink, leases: Leases) -> StreamReader:
+        # An owner in the database for each: a partition that comes to another node is taken from
+        # the reader of the former one as from another worker.
+        owner = f"{self.name}-{len(self._appliers)}" if link.clustered else self.name
+        limit = self._lease / 2
+        applier = Applier(self._db, owner, self._handlers, self._consumers, idle_limit=limit)
+        self._appliers.append(applier)
+        return StreamReader(
+            *(self.name, route, link, leases, applier, self._stopping),
+            renew=self._renew,
+            after_commit=self._after_commit,
         )
-        for key, entries in answer or ():
-            partition = partitions[key]
-            self._hand[partition] = [RawEntry.read(partition, *entry) for entry in entries]
-
-    async def _apply_hand(self) -> None:
-        """Commit what is in hand, a slice of partitions at a time, and acknowledge it."""
-        waiting = {partition: entries for partition, entries in self._hand.items() if entries}
-        while waiting:
-            some: dict[int, list[RawEntry]] = {}
-            while waiting and sum(map(len, some.values())) < SLICE:
-                partition, entries = waiting.popitem()
-                some[partition] = entries
-            await self._applier.apply([entry for entries in some.values() for entry in entries])
-            self._after_commit()
-            await self._acknowledge(some)
-
-    async def _acknowledge(self, done: Mapping[int, Sequence[RawEntry]]) -> None:
-        ids = {partition: [entry.entry_id for entry in done[partition]] for partition in done}
-        try:
-            await asyncio.gather(
-                *(
-                    self._link.script(FINISH, (tagged(partition, "log"),), (GROUP, *numbers))
-                    for partition, numbers in ids.items()
-                )
-            )
-        except BaseException:
-            # They are found in hand again, and left out because they are noted as applied.
-            for partition in done:
-                self._drop(partition, forget=False)
-            raise
-        for partition in done:
-            self._hand[partition] = []
-
-    async def _give_away(self) -> None:
-        surplus = self._leases.surplus & self._hand.keys()
-        if surplus:
-            for partition in surplus:
-                self._drop(partition, forget=False)
-            await self._leases.release(sorted(surplus), self._reader)
-
-    def _drop(self, partition: int, *, forget: bool = True) -> None:
-        self._hand.pop(partition, None)
-        if forget:
-            self._leases.forget(partition)
-
-    async def _leave(self) -> None:
-        with suppress(Refused, ReplyError):
-            await self._leases.release(sorted(self._leases.held), self._reader)
-            await self._leases.leave()
-
-
-def _consumers(answer: Any) -> set[str]:
-    """Give the names in an answer to XINFO CONSUMERS; none where there is no group yet."""
-    if isinstance(answer, Exception):
-        if isinstance(answer, ReplyError):
-            return set()
-        raise answer
-    return {dict(zip(c[::2], c[1::2], strict=True))[b"name"].decode() for c in answer}

@@ -241,7 +241,7 @@ async def test_while_postgres_is_away_nothing_is_acknowledged_and_then_nothing_i
             await eventually(lambda: log_is_empty(redis))
             await asyncio.to_thread(own_servers.kill, postgres)
             await say(broker, *(f"line {n}" for n in range(50)))
-            await until(lambda: any(worker._hand.values()))
+            await until(lambda: worker.in_hand)
             kept = await redis.xlen(keys_of(ROOM).log)
             postgres.launch()
             await asyncio.to_thread(postgres.wait_ready)
