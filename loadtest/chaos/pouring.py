@@ -66,6 +66,8 @@ class Pour:
 
 
 def _acknowledged(author: str, own: str, at: float, ok: dict[str, Any]) -> Posted:
+    if ok["verdict"] != "allow":
+        return Posted(author, own, at, time.monotonic(), REFUSED, ok["verdict"])
     place = (ok["epoch"], ok["offset"], ok["id"])
     unsaved = bool(ok.get("unsaved"))
     return Posted(author, own, at, time.monotonic(), ACK, "", *place, unsaved)

@@ -6,6 +6,7 @@ import argparse
 from typing import Final, Protocol
 
 from loadtest.chaos import (
+    clock_wrong,
     gateways_killed,
     gateways_restart,
     postgres_away,
@@ -43,5 +44,6 @@ _MODULES: Final[tuple[Fault, ...]] = (
     redis_stale,
     postgres_away,
     worker_killed,
+    clock_wrong,
 )
 FAULTS: Final = {module.NAME: module for module in _MODULES}

@@ -34,3 +34,7 @@ async def test_a_killed_worker_leaves_every_row_once_wherever_it_was(stage: Stag
 
 async def test_people_talk_on_while_postgres_is_away_and_all_of_it_is_saved(stage: Stage) -> None:
     await holds(stage, "postgres-away", "--away", "3")
+
+
+async def test_a_gateway_with_a_wrong_clock_changes_no_order_and_no_expiry(stage: Stage) -> None:
+    await holds(stage, "clock-wrong")
