@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from loadtest.chaos import (
     clock_wrong,
+    drain,
     gateways_killed,
     gateways_restart,
     postgres_away,
@@ -38,6 +39,7 @@ class Fault(Protocol):
 _MODULES: Final[tuple[Fault, ...]] = (
     gateways_killed,
     gateways_restart,
+    drain,
     pubsub_killed,
     redis_frozen,
     redis_cut,
