@@ -138,3 +138,23 @@ async def test_a_writer_that_the_server_does_not_know_is_refused(
     with pytest.raises(loadtest.__main__.CannotRun, match="HIROBA_FAN_OUT"):
         await run("fanout", "--writer", "ring")
     assert await hall_module.writers("both") == ["auto"]
+
+
+async def test_a_replay_over_two_servers_with_the_same_databases_is_whole(
+    running: tuple[Servers, str], tmp_path: Path
+) -> None:
+    first, room = running
+    log = tmp_path / "log.jsonl"
+    lines = [{"ms": n * 20, "user": f"viewer{n % 4}", "text": f"text {n}"} for n in range(40)]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    async with started(hall_module.limits(100), 1, beside=first) as second:
+        urls = ("--url", first.urls[0], "--url", second.urls[0])
+        report = await run("replay", str(log), *urls, "--room", room, "--viewers", "4")
+        gateways = {*first.processes["gateway"], *second.processes["gateway"]}
+
+    assert report.problems == []
+    assert len(gateways) == 2 and first.urls[0] != second.urls[0]
+    # Authors and viewers take turns at the servers, so half of all deliveries crossed over.
+    assert report.facts["deliveries"] == 4 * 40
+    assert report.facts["acknowledged"] == 40
