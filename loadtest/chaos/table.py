@@ -10,6 +10,7 @@ from loadtest.chaos import (
     drain,
     gateways_killed,
     gateways_restart,
+    mute_race,
     postgres_away,
     pubsub_killed,
     redis_cut,
@@ -47,5 +48,6 @@ _MODULES: Final[tuple[Fault, ...]] = (
     postgres_away,
     worker_killed,
     clock_wrong,
+    mute_race,
 )
 FAULTS: Final = {module.NAME: module for module in _MODULES}

@@ -38,3 +38,7 @@ async def test_people_talk_on_while_postgres_is_away_and_all_of_it_is_saved(stag
 
 async def test_a_gateway_with_a_wrong_clock_changes_no_order_and_no_expiry(stage: Stage) -> None:
     await holds(stage, "clock-wrong")
+
+
+async def test_nothing_that_races_a_mute_stands_above_it(stage: Stage) -> None:
+    await holds(stage, "mute-race")
