@@ -19,12 +19,13 @@ CALL_SECONDS: Final = 10.0
 class Pour:
     """What one person posts over its connections; `posted` has every attempt in answered order."""
 
-    def __init__(self, clients: Sequence[Client], room: str, run: str) -> None:
-        """Let `run` begin every client_message_id."""
+    def __init__(self, clients: Sequence[Client], room: str, run: str, *, padding: int = 0) -> None:
+        """Let `run` begin every client_message_id; every text is so much longer by `padding`."""
         self.posted: list[Posted] = []
         self._clients = clients
         self._room = room
         self._run = run
+        self._padding = " long" * (padding // 5)
         self._numbers = itertools.count(1)
 
     async def until(self, ends: Callable[[Posted], bool], *, most: int, seconds: float) -> bool:
@@ -52,7 +53,7 @@ class Pour:
         """Post one line once."""
         own = f"{self._run}-{number}"
         me = client.welcome["you"]["id"]
-        args = {"room": self._room, "text": f"line {own}", "client_message_id": own}
+        args = {"room": self._room, "text": f"line {own}{self._padding}", "client_message_id": own}
         at = time.monotonic()
         try:
             ok = await client.call("comment.post", args, seconds=CALL_SECONDS)

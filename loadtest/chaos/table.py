@@ -13,6 +13,7 @@ from loadtest.chaos import (
     mute_race,
     postgres_away,
     pubsub_killed,
+    readers_stuck,
     redis_cut,
     redis_frozen,
     redis_stale,
@@ -49,5 +50,6 @@ _MODULES: Final[tuple[Fault, ...]] = (
     worker_killed,
     clock_wrong,
     mute_race,
+    readers_stuck,
 )
 FAULTS: Final = {module.NAME: module for module in _MODULES}

@@ -42,3 +42,7 @@ async def test_a_gateway_with_a_wrong_clock_changes_no_order_and_no_expiry(stage
 
 async def test_nothing_that_races_a_mute_stands_above_it(stage: Stage) -> None:
     await holds(stage, "mute-race")
+
+
+async def test_readers_that_stop_reading_are_let_go_and_nobody_else_is(stage: Stage) -> None:
+    await holds(stage, "readers-stuck")
