@@ -36,6 +36,8 @@ class Burst:
 
     comments: int
     gap: float = 0.0
+    room: str = ""
+    """Another room than that of the posting."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,8 @@ async def publish(side: Side, posting: Posting) -> None:
         numbers = itertools.count()
         mark = secrets.token_hex(4)
         while (burst := await side.receive()) is not None:
-            publisher = Publisher(posting.room, authors, (f"{mark}-{n}" for n in numbers))
+            room = burst.room or posting.room
+            publisher = Publisher(room, authors, (f"{mark}-{n}" for n in numbers))
             side.send(await publisher.carry_out(burst))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from loadtest import cpu
@@ -29,6 +31,7 @@ from loadtest.options import Commands, add_out, count, seconds
 from loadtest.plots import Bar, bar_plot
 from loadtest.publishers import Burst
 from loadtest.report import Report, Row, Value, cpu_of, joined
+from loadtest.servers import new_room
 
 VIEWERS: Final = (1000, 5000)
 REACH_FRAME: Final = {"write": 1.15, "ring": 0.85}
@@ -68,10 +71,12 @@ async def run(chosen: argparse.Namespace) -> Report:
     check_files(max(audiences))
     report = Report("fanout")
     async with alone(await writers(chosen.writer), max(audiences)) as halls:
+        first = next(iter(halls.values()))
+        empty = await new_room(first.servers, f"empty-{secrets.token_hex(3)}")
         before = cpu.by_name(processes(halls))
         for viewers in audiences:
             for encoding in encodings:
-                measured = await _measure(halls, viewers, encoding, chosen)
+                measured = await _measure(halls, empty, viewers, encoding, chosen)
                 rows, problems = tell(measured, viewers, encoding)
                 report.rows += rows
                 report.problems = joined([report.problems, problems])
@@ -79,19 +84,26 @@ async def run(chosen: argparse.Namespace) -> Report:
     report.facts = {
         "measured": "the gateway that fans out, from Redis to the sockets; all its threads",
         "beside_it_on_these_cpus": SHARED,
+        "company_of_the_yardstick": "the same, with as many comments for a room that nobody reads",
     }
     report.plots["fanout.svg"] = plot(report.rows)
     return report
 
 
 async def _measure(
-    halls: Mapping[str, Hall], viewers: int, encoding: Encoding, chosen: argparse.Namespace
+    halls: Mapping[str, Hall],
+    empty: str,
+    viewers: int,
+    encoding: Encoding,
+    chosen: argparse.Namespace,
 ) -> Measured:
     """Interleave rounds of ours and of the yardsticks, so that all meet the same machine."""
     measured = Measured()
+    who = f"{viewers} viewers, {encoding}"
     gap = max(LEAST_GAP, viewers * GAP_A_VIEWER)
     paced = Burst(max(3, round(chosen.seconds / gap)), gap)
     busy = Burst(max(3, round(chosen.seconds * chosen.rate)), 1 / chosen.rate)
+    company = replace(paced, room=empty)
     async with AsyncExitStack() as stack:
         clients = {
             writer: await stack.enter_async_context(await _enter(hall, viewers, encoding))
@@ -99,29 +111,21 @@ async def _measure(
         }
         send = await stack.enter_async_context(yardstick(viewers))
         ring = await stack.enter_async_context(yardstick(viewers, "ring")) if send else None
-        for hall, client in zip(halls.values(), clients.values(), strict=True):
-            await hall.warm_up(client, viewers)
-        for number in range(chosen.rounds):
-            size = 200
+        for writer, hall in halls.items():
+            await hall.warm_up(clients[writer], viewers)
+        for number in range(1, chosen.rounds + 1):
             for writer, hall in halls.items():
                 done = await fan_out(hall, clients[writer], viewers, paced)
                 measured.paced.setdefault(writer, []).append(done)
-                size = round(done.counts.bytes / max(1, done.counts.frames))
-                _say(
-                    number,
-                    f"{viewers} viewers, {encoding}, {WAYS[writer]}: "
-                    f"{done.per_frame:.2f} µs a frame of {size} bytes",
-                )
-            await _yard(send, measured.send, paced, size)
-            await _yard(ring, measured.ring, paced, size)
+                _say(number, f"{who}, {WAYS[writer]}: {done.per_frame:.2f} µs a frame")
+                host, size = hall, _size([done])
+            await _yard(send, measured.send, host, company, size)
+            await _yard(ring, measured.ring, host, company, size)
             for writer, hall in halls.items():
                 done = await fan_out(hall, clients[writer], viewers, busy)
                 measured.busy.setdefault(writer, []).append(done)
-                _say(
-                    number,
-                    f"{viewers} viewers, {encoding}, {WAYS[writer]}: "
-                    f"{done.per_comment:.3f} µs a comment at {_rate(done):,.0f}/s",
-                )
+                cost = f"{done.per_comment:.3f} µs a comment at {_rate(done):,.0f}/s"
+                _say(number, f"{who}, {WAYS[writer]}: {cost}")
     return measured
 
 
@@ -129,9 +133,14 @@ async def _enter(hall: Hall, viewers: int, encoding: Encoding) -> LoadClient:
     return await LoadClient.open(hiroba(hall.url, hall.channel, viewers, encoding))
 
 
-async def _yard(yard: Yardstick | None, rounds: list[Round], burst: Burst, size: int) -> None:
+async def _yard(
+    yard: Yardstick | None, rounds: list[Round], hall: Hall, company: Burst, size: int
+) -> None:
+    """Run the yardstick in the company that ours has: as much is posted, where nobody reads it."""
     if yard is not None:
-        rounds.append(await yard.round(burst.comments, burst.gap, size))
+        burst = yard.round(company.comments, company.gap, size)
+        done, _ = await asyncio.gather(burst, hall.post(company))
+        rounds.append(done)
 
 
 def _rate(done: FanOut) -> float:
@@ -139,7 +148,7 @@ def _rate(done: FanOut) -> float:
 
 
 def _say(number: int, text: str) -> None:
-    print(f"  round {number + 1}: {text}", flush=True)
+    print(f"  round {number}: {text}", flush=True)
 
 
 def tell(measured: Measured, viewers: int, encoding: str) -> tuple[list[Row], list[str]]:
@@ -154,7 +163,7 @@ def tell(measured: Measured, viewers: int, encoding: str) -> tuple[list[Row], li
         more: dict[str, Value] = {"encoding": encoding, "work": "paced frames"}
         if writer in REACH_FRAME:
             more["reach"] = REACH_FRAME[writer]
-        more["frame_bytes"] = round(_sum(rounds, "bytes") / max(1, _sum(rounds, "frames")))
+        more["frame_bytes"] = _size(rounds)
         more["client_cpu_us"] = _sum(rounds, "cpu_us") / max(1, _sum(rounds, "frames"))
         rows.append(Row(f"Hiroba {WAYS[writer]}", viewers, cost, ratio(cost, send), more=more))
     for writer, rounds in measured.busy.items():
@@ -164,7 +173,7 @@ def tell(measured: Measured, viewers: int, encoding: str) -> tuple[list[Row], li
             "encoding": encoding,
             "work": "busy comments",
             "reach": REACH_COMMENT[encoding],
-            "frame_bytes": round(_sum(rounds, "bytes") / max(1, _sum(rounds, "frames"))),
+            "frame_bytes": _size(rounds),
             "client_cpu_us": _sum(rounds, "cpu_us") / publications,
             "comments_per_second": round(median([_rate(each) for each in rounds])),
             "comments_a_frame": publications / max(1, _sum(rounds, "frames")),
@@ -176,6 +185,11 @@ def tell(measured: Measured, viewers: int, encoding: str) -> tuple[list[Row], li
             who = f"{viewers} viewers, {encoding}, {WAYS[writer]}"
             problems += [problem for each in rounds for problem in each.problems(who)]
     return rows, problems
+
+
+def _size(rounds: Sequence[FanOut]) -> int:
+    """Give the bytes of a message, on average."""
+    return round(_sum(rounds, "bytes") / max(1, _sum(rounds, "frames")))
 
 
 def _sum(rounds: Sequence[FanOut], name: str) -> float:
