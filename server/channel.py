@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from server.hot_list import Feed, HotList, Reader, Seat, Stats, Writer
+from server.fan_out import FanOut
+from server.hot_list import PIECE, Feed, HotList, Reader, Seat
 from server.item import Item
 from server.protocol import Encoding, passing
 from server.publication import Flag, Publication
 from server.recovery import Window, covered, merge
 from server.sampling import Sampler
+from server.stats import Stats
 from server.tail import Tail
 from server.websocket_frames import frame
 
@@ -38,8 +39,9 @@ class Channel:
         self,
         name: str,
         stats: Stats,
+        fan_out: FanOut,
+        on_written: Callable[[Channel], None],
         *,
-        write: Writer = os.write,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin without a position; `begin` gives one."""
@@ -70,10 +72,13 @@ class Channel:
         self.lists: dict[tuple[Feed, Encoding], HotList] = {}
         self.readers: dict[Reader, None] = {}
         self._stats = stats
-        self._write = write
+        self._fan_out = fan_out
+        self._on_written = on_written
         self._now = now
         self.sampler = Sampler()
         self._pending: list[Item] = []
+        self.cut = False
+        """Whether the last flush left something that waited already."""
         self._passing: list[bytes] = []
 
     # What arrives.
@@ -130,14 +135,40 @@ class Channel:
         """Whether a flush would write something."""
         return bool(self._pending or self._passing)
 
+    @property
+    def busy(self) -> bool:
+        """Whether some do not have yet what was flushed last."""
+        return any(hot_list.busy for hot_list in self.lists.values())
+
     # What leaves.
 
     def flush(self, *, all: bool = False) -> None:
-        """Write what waits, one push for each list; with `all` also what was put off."""
-        now = self._now()
+        """Write what waits, one push for each list; with `all` also what was put off.
+
+        More than a push may hold waits for another flush, unless all of it is asked for.
+        """
+        self._flush(self._take(), all)
+        while all and self._pending:
+            self._flush(self._take(), all)
+
+    def _take(self) -> list[Item]:
+        """Take from what waits as much as slow viewers can be left with without harm to us."""
+        size = 0
+        for count, item in enumerate(self._pending):
+            size += len(item.packed)
+            if size > PIECE and count:
+                items, self._pending = self._pending[:count], self._pending[count:]
+                self.flushed = items[-1].offset
+                self.cut = True
+                return items
         items, self._pending = self._pending, []
-        passed, self._passing = self._passing, []
         self.flushed = self.seen
+        self.cut = False
+        return items
+
+    def _flush(self, items: list[Item], all: bool) -> None:
+        now = self._now()
+        passed, self._passing = self._passing, []
         self.flushed_at = now
         stats = self._stats
         passings: dict[Encoding, bytes] = {}
@@ -154,15 +185,13 @@ class Channel:
             if shown:
                 stats.deliveries += len(shown) * len(hot_list.hot)
                 stats.batches.observe(len(shown))
-            pushes: list[bytes] = []
+            pushed = b""
             if hot_list.covered < self.flushed:
                 if shown or all:
-                    pushes = hot_list.pushes(self.epoch, shown, self.flushed)
+                    pushed = hot_list.push(self.epoch, shown, self.flushed)
                 elif hot_list.held_since is None:
                     hot_list.held_since = now
-            for pushed in pushes[:-1]:
-                hot_list.give(pushed, now)
-            hot_list.give(pushes[-1] if pushes else b"", now, passings.get(encoding, b""))
+            hot_list.give(pushed, now, passings.get(encoding, b""))
 
     def beat(self) -> None:
         """Write what was put off for too long, and heartbeats where it was quiet."""
@@ -171,6 +200,8 @@ class Channel:
             self.window = None
         for hot_list in list(self.lists.values()):
             hot_list.forget(now)
+            if hot_list.busy:
+                continue
             held = hot_list.held_since is not None and now - hot_list.held_since >= HOLD
             if held and hot_list.covered < self.flushed:
                 hot_list.give(hot_list.push(self.epoch, [], self.flushed), now)
@@ -183,7 +214,10 @@ class Channel:
         """Give the list of a feed in an encoding."""
         made = self.lists.get((feed, encoding))
         if made is None:
-            made = HotList(self.name, feed, encoding, self.flushed, self._stats, self._write)
+            made = HotList(
+                *(self.name, feed, encoding, self.flushed),
+                *(self._fan_out, self._stats, self._written),
+            )
             made.pushed_at = self._now()
             self.lists[feed, encoding] = made
         return made
@@ -252,7 +286,8 @@ class Channel:
 
     def _tell_gap(self) -> None:
         for hot_list in self.lists.values():
-            hot_list.give(hot_list.push(self.epoch, [], self.flushed, why="restart"), self._now())
+            gap = hot_list.push(self.epoch, [], self.flushed, why="restart")
+            hot_list.give(gap, self._now())
 
     def _release(self, window: Window) -> None:
         """Take what was read and what was held in their order, jumping where nobody has it."""
@@ -272,8 +307,11 @@ class Channel:
         self.seen = self.flushed = offset
         self.tail = Tail(offset)
         for hot_list in self.lists.values():
-            hot_list.covered = offset
-            hot_list.held_since = None
+            hot_list.restart(offset)
+
+    def _written(self) -> None:
+        if not self.busy:
+            self._on_written(self)
 
     def _item(self, publication: Publication) -> Item:
         keep = bool(int(publication.flags) & _KEEP)

@@ -125,13 +125,13 @@ class Connection:
 
     def on_paused(self) -> None:
         """Leave the lists until the peer has read what is written."""
-        self.gateway.hub.pause(self)
+        self.gateway.pause(self)
 
     def on_resumed(self) -> None:
         """Come back to the lists."""
         if self._resumed is not None:
             self._resumed.set()
-        self.gateway.hub.resume(self)
+        self.gateway.resume(self)
 
     def on_closed(self, code: int) -> None:
         """Leave everything, while the descriptor is still ours."""

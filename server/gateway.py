@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
@@ -16,7 +15,6 @@ from server.connection import Connection
 from server.context import Context
 from server.errors import HirobaError
 from server.handshake import Refusal, Upgrade
-from server.hot_list import Writer
 from server.hub import Hub
 from server.identity import Keyring
 from server.log import Log
@@ -25,6 +23,7 @@ from server.presence import Presence
 from server.product import Grant, Product
 from server.protocol import CloseCode
 from server.relief import Relief
+from server.roster import Descriptors, PlainDescriptors
 from server.sessions import Sessions
 from server.shedding import Shedding
 from server.told import Told
@@ -52,7 +51,7 @@ class Gateway:
         product: Product,
         keyring: Keyring,
         *,
-        write: Writer = os.write,
+        descriptors: Callable[[], Descriptors] = PlainDescriptors,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Listen to the broker; `start` begins what goes on by itself."""
@@ -60,8 +59,8 @@ class Gateway:
         self.product = product
         self.keyring = keyring
         self.sessions = Sessions(ctx.broker)
-        self.hub: Hub = Hub(ctx.broker, write=write, now=now)
-        self.pings: Pings = Pings(write)
+        self.hub: Hub = Hub(ctx.broker, descriptors=descriptors, now=now)
+        self.pings: Pings = Pings(self.hub.fan_out)
         self.connections: set[Connection] = set()
         self.draining: bool = False
         self.closed: Counter[int] = Counter()
@@ -82,7 +81,8 @@ class Gateway:
     @classmethod
     async def open(cls, ctx: Context, product: Product) -> Gateway:
         """Give a gateway that runs; the broker has to be open."""
-        gateway = cls(ctx, product, await Keyring.load(ctx.db, ctx.clock))
+        keyring = await Keyring.load(ctx.db, ctx.clock)
+        gateway = cls(ctx, product, keyring)
         gateway.start()
         gateway_metrics.watch(gateway)
         return gateway
@@ -136,6 +136,16 @@ class Gateway:
         return connection
 
     # For connections.
+
+    def pause(self, connection: Connection) -> None:
+        """Write nothing past a transport that is not empty."""
+        self.hub.pause(connection)
+        self.pings.remove(connection)
+
+    def resume(self, connection: Connection) -> None:
+        """Write what a connection missed and let it follow the others again."""
+        self.pings.add(connection)
+        self.hub.resume(connection)
 
     def name(self, connection: Connection, publisher: str) -> None:
         """Know a connection by its publisher."""

@@ -12,9 +12,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from server.channels import REPAIR_SECONDS
-from server.hot_list import BATCHES, OFF_SECONDS
 from server.measure import Measure, family
 from server.protocol import CloseCode
+from server.stats import BATCHES, OFF_SECONDS
 
 if TYPE_CHECKING:
     from server.gateway import Gateway

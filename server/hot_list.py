@@ -7,17 +7,17 @@ transport, which pauses the viewer, who leaves every list until the transport is
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol
 
+from server.fan_out import FanOut
 from server.item import Item
-from server.measure import Measure
 from server.protocol import Encoding, push
+from server.roster import Roster, Wire
+from server.stats import Stats
 from server.websocket_frames import frame
 
 MAX_SECONDS: Final = 10.0
@@ -25,35 +25,12 @@ MAX_BYTES: Final = 256 * 1024
 PIECE: Final = 64 * 1024
 """Bytes of publications in one push, and of pushes handed to one slow viewer at a time."""
 
-BATCHES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-OFF_SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-
-Writer = Callable[[int, bytes], int]
-
 
 class Feed(StrEnum):
     """How much of a channel somebody wants."""
 
     SAMPLED = "sampled"
     FULL = "full"
-
-
-class Wire(Protocol):
-    """What the hub needs of a socket."""
-
-    @property
-    def fd(self) -> int:
-        """The descriptor; -1 once the connection is over."""
-
-    @property
-    def paused(self) -> bool:
-        """Whether the transport holds something that the kernel has not taken."""
-
-    def send(self, data: bytes) -> None:
-        """Write through the transport."""
-
-    def abort(self) -> None:
-        """End it at once."""
 
 
 class Reader(Protocol):
@@ -71,67 +48,22 @@ class Reader(Protocol):
         """Leave every list, then close."""
 
 
-@dataclass(slots=True)
-class Stats:
-    """What a hub counts."""
-
-    publications: int = 0
-    """Taken from Redis."""
-    frames: int = 0
-    """Written to viewers."""
-    deliveries: int = 0
-    """Publications in these frames, each as often as it was written."""
-    left_out: int = 0
-    """Publications that the sampled feed of a channel did not show."""
-    fan_out_seconds: float = 0.0
-    """Time of the loop that building and writing frames took."""
-    bytes: int = 0
-    short_writes: int = 0
-    slow: int = 0
-    """Viewers let go because they stopped reading."""
-    lost: int = 0
-    """Viewers let go because the tail no longer reached back to them."""
-    batches: Measure = field(default_factory=lambda: Measure(*BATCHES))
-    """Publications written together to one list."""
-    off_seconds: Measure = field(default_factory=lambda: Measure(*OFF_SECONDS))
-    """How long viewers were off their lists who came back."""
-
-
-def fan(hot: dict[int, Reader], frame: bytes, write: Writer = os.write) -> int:
-    """Write a frame to every descriptor; give how many could not take all of it at once."""
-    size = len(frame)
-    short: list[tuple[int, int]] = []
-    for fd in hot:
-        try:
-            sent = write(fd, frame)
-            if sent == size:
-                continue
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            sent = -1
-        # The dict must not change while it is walked, so these wait until all are served.
-        short.append((fd, sent))
-    for fd, sent in short:
-        reader = hot.get(fd)
-        if reader is None:
-            continue
-        if sent < 0:
-            reader.socket.abort()
-        else:
-            reader.socket.send(frame[sent:])
-    return len(short)
-
-
 class HotList:
-    """Those who read one feed of one channel in one encoding, and the frames they were given."""
+    """Those who read one feed of one channel in one encoding, and the frames they were given.
+
+    Frames are written one batch after another, each in slices with other work in between. What
+    arrives meanwhile waits in the channel; a batch that cannot wait has the one before finished.
+    """
 
     __slots__ = (
+        "_before",
         "_bytes",
         "_channel",
+        "_fan_out",
         "_frames",
+        "_on_written",
         "_stats",
-        "_write",
+        "_stood",
         "audience",
         "covered",
         "encoding",
@@ -148,15 +80,16 @@ class HotList:
         feed: Feed,
         encoding: Encoding,
         covered: int,
+        fan_out: FanOut,
         stats: Stats,
-        write: Writer,
+        on_written: Callable[[], None],
     ) -> None:
         self._channel = channel
         self.feed = feed
         self.encoding = encoding
         self.covered = covered
-        """Everybody on this list stands at this offset."""
-        self.hot: dict[int, Reader] = {}
+        """Everybody on this list stands at this offset, or will when the batch is written."""
+        self.hot: Roster[Reader] = fan_out.roster()
         self.audience = 0
         """Those on the list and those who left it for a while."""
         self.serial = 0
@@ -165,24 +98,20 @@ class HotList:
         """When a push that would show nothing was put off."""
         self.pushed_at = 0.0
         """When it was last told where it stands; what passes by does not tell that."""
+        self._before = (0, covered)
+        """Serial and offset before the batch that was written last or is being written."""
+        self._stood = covered
+        """The offset after it."""
+        self._fan_out = fan_out
         self._stats = stats
-        self._write = write
+        self._on_written = on_written
         self._frames: deque[tuple[float, bytes]] = deque()
         self._bytes = 0
 
-    def pushes(self, epoch: int, items: Sequence[Item], to: int) -> list[bytes]:
-        """Give pushes up to an offset, none so large that slow viewers would fill our memory."""
-        frames: list[bytes] = []
-        part: list[Item] = []
-        size = 0
-        for item in items:
-            if part and size + len(item.packed) > PIECE:
-                frames.append(self.push(epoch, part, part[-1].offset))
-                part, size = [], 0
-            part.append(item)
-            size += len(item.packed)
-        frames.append(self.push(epoch, part, to))
-        return frames
+    @property
+    def busy(self) -> bool:
+        """Whether some on the list do not have the last batch yet."""
+        return bool(self.hot.data)
 
     def push(self, epoch: int, items: Sequence[Item], to: int, *, why: str = "sampled") -> bytes:
         """Give the push from where the list stands to an offset, and move the list there."""
@@ -199,19 +128,46 @@ class HotList:
 
         `passing` follows in the same write and is not kept.
         """
+        if not (pushed or passing):
+            return
+        self._follow()
         if pushed:
             self.serial += 1
             self.pushed_at = now
             self._frames.append((now, pushed))
             self._bytes += len(pushed)
             self._forget(now)
-        if pushed or passing:
-            self._write_all(pushed + passing)
+        self._write(pushed + passing)
 
     def beat(self, pushed: bytes, now: float) -> None:
         """Write a heartbeat, which nobody needs who is off the list."""
+        self._follow()
         self.pushed_at = now
-        self._write_all(pushed)
+        self._write(pushed)
+
+    def finish(self) -> None:
+        """Write the rest of the last batch, however long that takes."""
+        if self.busy:
+            self._fan_out.finish(self.hot)
+
+    def restart(self, offset: int) -> None:
+        """Go on elsewhere: the next push shows everybody that there is a hole."""
+        self.finish()
+        self.covered = self._stood = offset
+        self.held_since = None
+
+    def stands(self, reader: Reader) -> int:
+        """Give the offset up to which somebody was given everything."""
+        if self.busy and reader in self.hot and not self.hot.has(reader):
+            return self._before[1]
+        return self.covered
+
+    def leave(self, reader: Reader) -> int | None:
+        """Take somebody off; the last frame that was given, or None for who is not on the list."""
+        given = self.hot.discard(reader)
+        if given is None:
+            return None
+        return self.serial if given else self._before[0]
 
     def missed(self, serial: int) -> tuple[bytes, int] | None:
         """Give the frames after the `serial`-th in one piece, and the last one that is in it.
@@ -236,10 +192,17 @@ class HotList:
         while self._frames and self._frames[0][0] < now - MAX_SECONDS:
             self._bytes -= len(self._frames.popleft()[1])
 
-    def _write_all(self, data: bytes) -> None:
-        self._stats.frames += len(self.hot)
-        self._stats.bytes += len(self.hot) * len(data)
-        self._stats.short_writes += fan(self.hot, data, self._write)
+    def _follow(self) -> None:
+        """Begin another batch."""
+        self.finish()
+        self._before = (self.serial, self._stood)
+        self._stood = self.covered
+
+    def _write(self, data: bytes) -> None:
+        readers = len(self.hot)
+        self._stats.frames += readers
+        self._stats.bytes += readers * len(data)
+        self._fan_out.begin(self.hot, data, self._on_written)
 
     def _forget(self, now: float) -> None:
         self.forget(now)
@@ -260,13 +223,14 @@ class Seat:
 
     def is_hot(self, reader: Reader) -> bool:
         """Tell whether the reader is on the list."""
-        return reader.socket.fd in self.list.hot
+        return reader in self.list.hot
 
     def enter(self, reader: Reader) -> None:
-        """Put the reader on the list."""
-        self.list.hot[reader.socket.fd] = reader
+        """Put the reader on the list; it has had all that was given."""
+        self.list.hot.add(reader)
 
     def leave(self, reader: Reader) -> None:
         """Take the reader off the list, and remember what it was given."""
-        if self.list.hot.pop(reader.socket.fd, None) is not None:
-            self.serial = self.list.serial
+        serial = self.list.leave(reader)
+        if serial is not None:
+            self.serial = serial

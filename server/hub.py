@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,10 +10,13 @@ from typing import Final
 from server import batching
 from server.channel import Channel
 from server.channels import Channels, Source
-from server.hot_list import Reader, Stats, Writer
+from server.fan_out import FanOut
+from server.hot_list import Reader
 from server.protocol import CloseCode, passing
 from server.publication import Publication, decode
+from server.roster import Descriptors, PlainDescriptors
 from server.sampling import QUOTA
+from server.stats import Stats
 from server.websocket_frames import frame
 
 NOTICE: Final = ":notice"
@@ -32,16 +34,16 @@ class Hub:
         self,
         source: Source,
         *,
-        write: Writer = os.write,
+        descriptors: Callable[[], Descriptors] = PlainDescriptors,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take over the broker's callbacks."""
         self.stats = Stats()
+        self.fan_out = FanOut(self.stats, descriptors, now)
         self.channels = Channels(source, self._make, self._schedule, now)
         self.off: dict[Reader, float] = {}
         """Readers off their lists, and since when they have not read all that waited."""
         self._readers: dict[str, set[Reader]] = {}
-        self._write = write
         self._now = now
         self._busy = 0
         """Viewers of the channels that were written within the last second."""
@@ -178,10 +180,11 @@ class Hub:
         for channel in self.channels.by_name.values():
             if channel.timer is not None:
                 channel.timer.cancel()
+        self.fan_out.close()
         await self.channels.close()
 
     def _make(self, name: str) -> Channel:
-        channel = Channel(name, self.stats, write=self._write, now=self._now)
+        channel = Channel(name, self.stats, self.fan_out, self._schedule, now=self._now)
         channel.sampler.quota = self._quota
         return channel
 
@@ -192,11 +195,13 @@ class Hub:
                 reader.socket.send(frame(reader.encoding.opcode, payload))
 
     def _schedule(self, channel: Channel) -> None:
-        if channel.timer is not None or not channel.waiting:
+        if channel.timer is not None or channel.busy or not channel.waiting:
             return
         loop = asyncio.get_running_loop()
         since = self._now() - channel.flushed_at
-        delay = batching.delay(channel.audience, self._busy, since, self._patience)
+        delay = 0.0
+        if not channel.cut:
+            delay = batching.delay(channel.audience, self._busy, since, self._patience)
         if delay:
             channel.timer = loop.call_later(delay, self._flush, channel)
         else:
@@ -205,6 +210,10 @@ class Hub:
 
     def _flush(self, channel: Channel) -> None:
         channel.timer = None
+        if channel.busy:
+            # A heartbeat is under way; what waits follows it.
+            return
         began = time.perf_counter()
         channel.flush()
         self.stats.fan_out_seconds += time.perf_counter() - began
+        self._schedule(channel)

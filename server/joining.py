@@ -58,7 +58,7 @@ class Joining:
     def catch_up(self, reader: Reader, limit: int) -> dict[str, Any]:
         """Give the reply for somebody who reads the channel already."""
         seat = reader.seats.get(self.channel.name)
-        stands = seat.list.covered if seat else self.channel.flushed
+        stands = seat.list.stands(reader) if seat else self.channel.flushed
         return self._reply(self._recover(stands, max(1, min(limit, REPLY_LIMIT))))
 
     def seat(self, reader: Reader) -> None:

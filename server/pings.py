@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
-from server.hot_list import Reader, Writer, fan
+from server.fan_out import FanOut
+from server.roster import Roster
 from server.websocket_frames import PING_FRAME
 
 if TYPE_CHECKING:
@@ -16,32 +16,46 @@ EVERY: Final = 20
 
 
 class Pings:
-    """The connections in as many groups as there are ticks, so that no tick pings all at once."""
+    """The connections in as many rosters as there are ticks, so that no tick pings all at once.
 
-    def __init__(self, write: Writer = os.write) -> None:
-        self._write = write
-        self._groups: list[dict[Connection, None]] = [{} for _ in range(EVERY)]
+    Who is paused is on none: whether it reads at all is the hub's to find out.
+    """
+
+    def __init__(self, fan_out: FanOut) -> None:
+        self._fan_out = fan_out
+        self._rosters: list[Roster[Connection]] = [fan_out.roster() for _ in range(EVERY)]
         self._tick = 0
         self.aborted = 0
 
     def add(self, connection: Connection) -> None:
         """Ping a connection from now on."""
-        self._groups[connection.number % EVERY][connection] = None
+        # It has just read what it was sent, if it was pinged before.
+        connection.answered = True
+        roster = self._of(connection)
+        if connection not in roster:
+            roster.add(connection)
 
     def remove(self, connection: Connection) -> None:
         """Ping it no longer."""
-        self._groups[connection.number % EVERY].pop(connection, None)
+        self._of(connection).discard(connection)
 
     def tick(self) -> None:
-        """Abort those of one group who have not answered, and ping the others."""
+        """Abort those of one roster who have not answered, and ping the others."""
         self._tick += 1
-        hot: dict[int, Reader] = {}
-        for connection in list(self._groups[self._tick % EVERY]):
+        roster = self._rosters[self._tick % EVERY]
+        for connection in list(roster):
             if not connection.answered:
                 self.aborted += 1
                 # A close would wait for a flush that cannot come.
                 connection.socket.abort()
-            elif not connection.socket.paused:
+            else:
                 connection.answered = False
-                hot[connection.socket.fd] = connection
-        fan(hot, PING_FRAME, self._write)
+        self._fan_out.finish(roster)
+        self._fan_out.begin(roster, PING_FRAME, _nothing)
+
+    def _of(self, connection: Connection) -> Roster[Connection]:
+        return self._rosters[connection.number % EVERY]
+
+
+def _nothing() -> None:
+    """Follow the pings with nothing."""

@@ -211,7 +211,9 @@ class Town:
         self.ctx = Context(settings, self.table, None, self.broker, self.clock)  # type: ignore[arg-type]
         self.keyring = Keyring([Secret(1, b"s" * 32, 0)], self.clock)
         self.gateway = Gateway(
-            self.ctx, self.product, self.keyring, write=self.kernel.write, now=self.turned
+            *(self.ctx, self.product, self.keyring),
+            descriptors=self.kernel.descriptors,
+            now=self.turned,
         )
         self.gateway.sessions = self.sessions  # type: ignore[assignment]
 

@@ -10,6 +10,7 @@ import msgpack
 
 from server.hot_list import Seat
 from server.protocol import Encoding
+from server.roster import PlainDescriptors
 from server.websocket_frames import CLOSE, PING, TEXT, close_code, close_frame
 
 
@@ -26,12 +27,20 @@ class Kernel:
 
     def __init__(self) -> None:
         self.sockets: dict[int, FakeSocket] = {}
+        self.slice = 256
+        """Writes between two looks at the clock."""
 
     def open(self, encoding: Encoding = Encoding.JSON, *, room: int = 10**9) -> FakeSocket:
         """Give a socket whose kernel buffer has `room` bytes."""
         fd = next(n for n in range(3, 10**6) if n not in self.sockets)
         self.sockets[fd] = FakeSocket(self, fd, encoding, room)
         return self.sockets[fd]
+
+    def descriptors(self) -> PlainDescriptors:
+        """Give what a roster writes through."""
+        made = PlainDescriptors(lambda fd, data: self.write(fd, data))
+        made.slice = self.slice
+        return made
 
     def write(self, fd: int, data: bytes) -> int:
         """Do as os.write on a descriptor that does not block."""
@@ -142,6 +151,8 @@ class Screen:
         self.passed: list[Any] = []
         self.replies: dict[int, Any] = {}
         self.holes: list[str] = []
+        self.repeated: list[str] = []
+        """Where a push brought what was known; the protocol allows it."""
         self.pings = 0
         self.closed: int | None = None
         self.order: list[str] = []
@@ -198,6 +209,8 @@ class Screen:
         if epoch not in (0, tree["epoch"]) or tree["from"] > mine + 1:
             self.holes.append(channel)
             return
+        if tree["pubs"] and tree["from"] <= mine:
+            self.repeated.append(channel)
         if mine > tree["to"]:
             return
         self._show(channel, tree["pubs"])

@@ -30,7 +30,7 @@ class World:
         self.kernel = Kernel()
         self.turned = Turned()
         self.broker = self.redis.broker()
-        self.hub = Hub(self.broker, write=self.kernel.write, now=self.turned)
+        self.hub = Hub(self.broker, descriptors=self.kernel.descriptors, now=self.turned)
 
     def viewer(
         self, *, room: int = 10**9, encoding: Encoding = Encoding.JSON, publisher: str | None = None
