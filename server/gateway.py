@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from server import gateway_metrics, loop_lag
+from server import gateway_metrics, loop_lag, writing
 from server.admission import Admission
 from server.connection import Connection
 from server.context import Context
@@ -82,7 +82,7 @@ class Gateway:
     async def open(cls, ctx: Context, product: Product) -> Gateway:
         """Give a gateway that runs; the broker has to be open."""
         keyring = await Keyring.load(ctx.db, ctx.clock)
-        gateway = cls(ctx, product, keyring)
+        gateway = cls(ctx, product, keyring, descriptors=writing.choose(ctx.settings.fan_out))
         gateway.start()
         gateway_metrics.watch(gateway)
         return gateway

@@ -53,6 +53,7 @@ class Settings:
     log_format: str = _setting("text", "text (key=value) or json")
     metrics_port: int = _setting(0, "loopback port of /metrics; 0 takes a free one", 0, 65535)
     database_pool: int = _setting(8, "connections to PostgreSQL a process", 1, 1000)
+    fan_out: str = _setting("auto", "how frames are written: auto, ring (io_uring) or write")
     drain_seconds: int = _setting(10, "over which a stopping gateway sends 4001", 0, 600)
 
     max_frame: int = _setting(8192, "bytes of an inbound frame", 256, 2**20)
@@ -231,6 +232,7 @@ def _text(name: str, text: str, _: Mapping[str, Any]) -> str:
     choices = {
         "HIROBA_LOG_LEVEL": ("debug", "info", "warning", "error"),
         "HIROBA_LOG_FORMAT": ("text", "json"),
+        "HIROBA_FAN_OUT": ("auto", "ring", "write"),
     }.get(name)
     if choices and text not in choices:
         raise SettingsError(name, f"{text!r} is none of {', '.join(choices)}")
