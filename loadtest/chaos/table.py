@@ -6,6 +6,7 @@ import argparse
 from typing import Final, Protocol
 
 from loadtest.chaos import (
+    churn,
     clock_wrong,
     drain,
     gateways_killed,
@@ -51,5 +52,6 @@ _MODULES: Final[tuple[Fault, ...]] = (
     clock_wrong,
     mute_race,
     readers_stuck,
+    churn,
 )
 FAULTS: Final = {module.NAME: module for module in _MODULES}

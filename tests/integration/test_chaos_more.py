@@ -46,3 +46,7 @@ async def test_nothing_that_races_a_mute_stands_above_it(stage: Stage) -> None:
 
 async def test_readers_that_stop_reading_are_let_go_and_nobody_else_is(stage: Stage) -> None:
     await holds(stage, "readers-stuck")
+
+
+async def test_people_who_come_and_go_leave_nothing_behind(stage: Stage) -> None:
+    await holds(stage, "churn")
