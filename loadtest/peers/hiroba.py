@@ -16,7 +16,8 @@ from loadtest.peers.peer import comment
 from loadtest.servers import Servers, new_room, started
 from server.client import Client
 
-TITLE: Final = "Hiroba"
+TITLE: Final = "Hiroba, gateway"
+ALL: Final = "Hiroba, with worker, Valkey, SQL"
 POSTERS: Final = 4
 """Who post in turn: what one connection asks is done one after another."""
 
@@ -33,12 +34,10 @@ class Ours:
 
     @property
     def processes(self) -> Mapping[str, list[int]]:
-        """Give the gateway, and everything: supervisor, worker, Valkey, PostgreSQL and it."""
+        """Give the gateway, and everything: it, supervisor, worker, Valkey and PostgreSQL."""
         named = self.servers.processes
-        return {
-            self.title: [pid for pids in named.values() for pid in pids],
-            f"{self.title}, its gateway alone": named["gateway"],
-        }
+        everything = [pid for pids in named.values() for pid in pids]
+        return {self.title: named["gateway"], self.title.replace(TITLE, ALL): everything}
 
     def aim(self, viewers: int) -> Aim:
         """Let nameless readers watch the room on the full feed."""
@@ -74,5 +73,5 @@ async def running_hiroba(
                 token = await api.visitor_token(http, f"Alice Example {number}")
                 client = Client(servers.urls[0], token=token)
                 posters.append(await stack.enter_async_context(client))
-        title = f"{TITLE}, {way}" if way else TITLE
+        title = f"{TITLE} ({way})" if way else TITLE
         yield Ours(title, version, servers, room, cycle(posters))

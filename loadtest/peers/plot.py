@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from loadtest.report import Row, Value
 
 WIDTH: Final = 960
-NAMES: Final = 250
+NAMES: Final = 260
 """Where the bars begin."""
-COLUMN, SPACE, STEP, BAR, TOP, BOTTOM = 310, 45, 30, 16, 84, 42
+COLUMN, SPACE, STEP, BAR, TOP, BOTTOM = 300, 50, 30, 16, 84, 42
 MOST: Final = (12.0, 12.0)
 """Where the axis of each column ends; what is longer is cut and says so by its number."""
 TICKS: Final = (0, 1, 2, 4, 6, 8, 10, 12)

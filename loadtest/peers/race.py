@@ -19,7 +19,7 @@ from loadtest.report import Row
 
 GAP: Final = 0.005
 """Seconds of quiet after everybody has a comment, so that no two go out together."""
-ROUND_SECONDS: Final = 5.0
+ROUND_SECONDS: Final = 3.0
 """After which a round of a slow server ends early."""
 IDLE: Final = 5.0
 """Seconds without a delivery after which what is missing counts as lost."""

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -59,18 +60,23 @@ def add_parser(commands: options.Commands) -> None:
 
 
 async def run(chosen: argparse.Namespace) -> Report:
-    """Measure all that is there; CannotRun without a C compiler, or when told to end."""
-    measuring = asyncio.create_task(_run(chosen))
+    """Measure all that is there; CannotRun without a C compiler, or with nobody to measure."""
+    report = Report("peers")
+    measuring = asyncio.create_task(_measure_all(chosen, report))
     # What was started ends with us, also when we are told to end.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
     await asyncio.wait([measuring])
     if measuring.cancelled():
-        raise CannotRun("told to end")
-    return measuring.result()
+        report.problems.append("told to end before everybody was measured")
+    else:
+        measuring.result()
+    if not report.rows:
+        raise CannotRun("nothing could be measured")
+    report.plots["peers.svg"] = plot(report.rows, report.machine)
+    return report
 
 
-async def _run(chosen: argparse.Namespace) -> Report:
-    report = Report("peers")
+async def _measure_all(chosen: argparse.Namespace, report: Report) -> None:
     there = _field(chosen)
     for name, install in there.missing.items():
         report.facts[f"missing {name}"] = install
@@ -78,43 +84,54 @@ async def _run(chosen: argparse.Namespace) -> Report:
     for viewers in chosen.viewers:
         work = Work(viewers, chosen.rounds, chosen.deliveries, chosen.rate, chosen.comments)
         await _compare(there, work, report)
-    report.plots["peers.svg"] = plot(report.rows, report.machine)
-    return report
 
 
 async def _compare(there: Field, work: Work, report: Report) -> None:
     """Measure everybody with so many viewers, one after the other beside the yardstick."""
     outcomes: list[Outcome] = []
     lines: list[Row] = []
-    async with Yardstick(work.viewers) as yardstick:
-        for name, contender in _contenders(there, work.viewers):
-            try:
-                outcome, made = await _measure(contender, yardstick, work)
-            except (CannotRun, Refused) as error:
-                report.facts[f"failed {name} with {work.viewers}"] = str(error)
-                print(f"  failed        {name}: {error}", flush=True)
-                if name.startswith(HIROBA):
-                    report.problems.append(f"{name} with {work.viewers} viewers: {error}")
-                continue
-            outcomes.append(outcome)
-            lines += made
-            if name.startswith(HIROBA) and "lost" in made[0].more:
-                report.problems.append(f"{name} lost {made[0].more['lost']} deliveries")
-    if not outcomes:
-        raise CannotRun("nothing could be measured")
-    report.rows.append(yardstick_row(outcomes, work))
-    report.rows += sorted(lines, key=lambda row: row.ratio_to_c_send or 0.0)
+    try:
+        async with Yardstick(work.viewers) as yardstick:
+            for name, contender in _contenders(there, work.viewers):
+                try:
+                    outcome, made = await _measure(contender, yardstick, work)
+                except (CannotRun, Refused) as error:
+                    _fail(report, f"{name} with {work.viewers} viewers", str(error))
+                    continue
+                outcomes.append(outcome)
+                lines += made
+    finally:
+        if outcomes:
+            report.rows.append(yardstick_row(outcomes, work))
+            report.rows += sorted(lines, key=lambda row: row.ratio_to_c_send or 0.0)
+    for row in lines:
+        if row.name.startswith("Hiroba") and "lost" in row.more:
+            report.problems.append(f"{row.name} lost {row.more['lost']} deliveries")
+
+
+def _fail(report: Report, who: str, why: str) -> None:
+    """Tell that somebody could not be measured; only for Hiroba is that a problem."""
+    print(f"  failed        {who}: {why}", flush=True)
+    report.facts[f"failed {who}"] = why
+    if who.startswith(HIROBA):
+        report.problems.append(f"{who}: {why}")
 
 
 async def _measure(
     contender: AbstractAsyncContextManager[Contender], yardstick: Yardstick, work: Work
 ) -> tuple[Outcome, list[Row]]:
+    start = time.monotonic()
     async with contender as server:
         outcome = await race(server, yardstick, work)
         made = rows(server, outcome, work)
-        for row in made:
-            print(f"  {work.viewers:>6}  {row.ratio_to_c_send:6.2f} ×  {row.name}", flush=True)
-        return outcome, made
+    took = time.monotonic() - start
+    for row in made:
+        print(
+            f"  {work.viewers:>6} viewers  {row.ratio_to_c_send:6.2f} × C send()"
+            f"  {took:4.0f} s  {row.name}",
+            flush=True,
+        )
+    return outcome, made
 
 
 def _contenders(
