@@ -1,38 +1,33 @@
-"""What trees of processes used, finely enough for a round of a second."""
+"""What trees of processes used."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-PROC = Path("/proc")
+from loadtest import cpu
+from loadtest.errors import CannotRun
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds (user and system) since they began, and resident bytes now."""
+    """CPU µs (user and system) since they began, and resident bytes now."""
 
-    cpu: float
+    cpu_us: float
     resident: int
 
 
 def usage(pids: Iterable[int]) -> Usage:
-    """Add up processes and all that descend from them and live.
-
-    The CPU time is utime + stime, read where the kernel tells it in nanoseconds: in
-    /proc/PID/stat it is rounded down to hundredths of a second, each of the two for itself.
-    """
-    cpu, resident = 0.0, 0
-    page = os.sysconf("SC_PAGE_SIZE")
+    """Add up processes and all that descend from them and live."""
+    cpu_us, resident = 0.0, 0
     for pid in tree(pids):
         try:
-            cpu += _run_time(PROC / str(pid))
-            resident += int((PROC / str(pid) / "statm").read_text().split()[1]) * page
-        except OSError:
+            cpu_us += cpu.of_process(pid)
+            resident += cpu.resident(pid)
+        except CannotRun:
+            # It ended since we looked.
             continue
-    return Usage(cpu, resident)
+    return Usage(cpu_us, resident)
 
 
 def tree(pids: Iterable[int]) -> set[int]:
@@ -50,18 +45,8 @@ def tree(pids: Iterable[int]) -> set[int]:
     return found
 
 
-def _run_time(folder: Path) -> float:
-    tasks = list((folder / "task").iterdir())
-    try:
-        # One line a thread: nanoseconds on a CPU, nanoseconds of waiting, and how often.
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-    except OSError:
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _parents() -> Iterator[tuple[int, int]]:
-    for entry in PROC.iterdir():
+    for entry in cpu.PROC.iterdir():
         if entry.name.isdecimal():
             try:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()

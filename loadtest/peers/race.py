@@ -61,11 +61,11 @@ class Told:
     bytes: int = 0
     seconds: float = 0.0
     """Until the last delivery of each comment, together."""
-    cpu: dict[str, float] = field(default_factory=dict)
+    cpu_us: dict[str, float] = field(default_factory=dict)
 
     def each(self, group: str) -> float:
         """Give the CPU-µs for one delivered comment."""
-        return self.cpu[group] * 1e6 / max(1, self.publications)
+        return self.cpu_us[group] / max(1, self.publications)
 
     def lost(self, viewers: int) -> int:
         """Give how many deliveries did not arrive."""
@@ -134,7 +134,7 @@ async def _round(
         await asyncio.sleep(GAP)
         if loop.time() > end:
             break
-    told.cpu = _spent(before, _usage(contender.processes))
+    told.cpu_us = _spent(before, _usage(contender.processes))
     return told
 
 
@@ -153,7 +153,7 @@ async def _busy(
     await asyncio.gather(*saying)
     counts = await client.wait(comments * work.viewers, IDLE)
     await asyncio.sleep(GAP)
-    told = Told(comments, cpu=_spent(before, _usage(contender.processes)))
+    told = Told(comments, cpu_us=_spent(before, _usage(contender.processes)))
     _add(told, counts.publications, counts.frames, counts.bytes, counts.last)
     return told
 
@@ -207,4 +207,4 @@ def _usage(processes: Mapping[str, list[int]]) -> dict[str, Usage]:
 
 
 def _spent(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, float]:
-    return {name: after[name].cpu - before[name].cpu for name in after}
+    return {name: after[name].cpu_us - before[name].cpu_us for name in after}

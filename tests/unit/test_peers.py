@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest import cpu
 from loadtest.peers import binary_peers
 from loadtest.peers.catalogue import PEERS
 from loadtest.peers.peer import (
@@ -191,20 +192,20 @@ def test_what_is_missing_and_what_is_there_are_told_apart() -> None:
     assert list(there.missing) == ["nats"]
 
 
-def told(cpu: float, arrived: int = 100) -> Told:
+def told(cpu_us: float, arrived: int = 100) -> Told:
     return Told(
         comments=10,
         publications=arrived,
         frames=arrived,
         bytes=150 * arrived,
         seconds=0.02,
-        cpu={"somebody": cpu},
+        cpu_us={"somebody": cpu_us},
     )
 
 
 def test_a_row_is_the_median_of_rounds_each_beside_its_own_yardstick() -> None:
-    rounds = [(5.0, told(0.001)), (10.0, told(0.004)), (4.0, told(0.0012))]
-    outcome = Outcome({"somebody": 10 * 4096}, rounds, busy=told(0.0005))
+    rounds = [(5.0, told(1000)), (10.0, told(4000)), (4.0, told(1200))]
+    outcome = Outcome({"somebody": 10 * 4096}, rounds, busy=told(500))
 
     (row,) = rows(Sample(), outcome, WORK)
 
@@ -218,9 +219,9 @@ def test_a_row_is_the_median_of_rounds_each_beside_its_own_yardstick() -> None:
 
 
 def test_a_row_says_how_many_deliveries_were_lost() -> None:
-    rounds = [(5.0, told(0.001)), (5.0, told(0.001, arrived=97))]
+    rounds = [(5.0, told(1000)), (5.0, told(1000, arrived=97))]
 
-    (row,) = rows(Sample(), Outcome({"somebody": 0}, rounds, busy=told(0.001, arrived=99)), WORK)
+    (row,) = rows(Sample(), Outcome({"somebody": 0}, rounds, busy=told(1000, arrived=99)), WORK)
 
     assert row.more["lost"] == 4
 
@@ -254,11 +255,10 @@ def test_a_tree_of_processes_counts_with_all_its_descendants() -> None:
         process.stdout.readline()
 
         ours, theirs = tree([os.getpid()]), tree([process.pid])
-        together, alone = usage([process.pid]), usage([*theirs, *theirs])
+        together, alone = usage([process.pid, *theirs]), cpu.resident(process.pid)
         process.stdin.close()
 
     assert len(theirs) == 2
     assert theirs < ours
-    assert together == alone
-    assert together.resident > 0
-    assert usage([os.getpid()]).cpu > 0
+    assert alone < together.resident < 100 * alone
+    assert usage([os.getpid()]).cpu_us > 0
