@@ -7,13 +7,11 @@ import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from redis.exceptions import RedisError
-
 from server.errors import Refused
 from server.settings import Rate
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from server.sessions import Store
 
 COUNT = """
 -- Counts one try. KEYS[1] the counter; ARGV[1] the period in ms.
@@ -56,16 +54,18 @@ class LocalBuckets:
 class RedisLimit:
     """Counters that hold over all processes: at most so many in each period."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._count = redis.register_script(COUNT)
+    def __init__(self, store: Store) -> None:
+        """`store` is the broker: it knows the server of each counter."""
+        self._store = store
 
     async def take(self, name: str, key: str, rate: Rate) -> None:
         """Count one try; Refused `rate_limited` with `retry_after` when there were too many."""
         # Keys come from outside (a typed name): hashed they are short and say nothing.
         digest = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()
+        key = f"rate:{name}:{digest}"
         try:
-            count, left = await self._count(keys=[f"rate:{name}:{digest}"], args=[rate.period])
-        except RedisError as error:
+            count, left = await self._store.run(COUNT, [key], [rate.period])
+        except Refused as error:
             raise Refused("unavailable", "Please try again in a moment.") from error
         if count > rate.most:
             raise Refused("rate_limited", "Too many tries; please wait.", retry_after=max(left, 1))

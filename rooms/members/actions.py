@@ -198,7 +198,7 @@ class Limits:
     """The counters of this feature in Redis."""
 
     def __init__(self, ctx: Context) -> None:
-        self.sign_in = RedisLimit(ctx.redis)
+        self.sign_in = RedisLimit(ctx.broker)
 
 
 async def _insert(db: Queries, name: str, stored: str | None, rank: Rank, language: str) -> int:

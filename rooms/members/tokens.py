@@ -26,7 +26,7 @@ async def guest(
     if not isinstance(name, str):
         raise Refused("invalid", "A name is text.", field="name")
     cleaned = await check_name(ctx, name)
-    await RedisLimit(ctx.redis).take("guests", prefix(address), ctx.settings.visitor_rate)
+    await RedisLimit(ctx.broker).take("guests", prefix(address), ctx.settings.visitor_rate)
     now = ctx.clock()
     # Twelve random bytes are sixteen characters.
     viewer = Viewer(

@@ -133,8 +133,8 @@ async def test_a_denial_outlives_what_else_is_known_of_a_publisher(broker: Broke
     assert await broker.call("TTL", "session:m42") > 50 * week
 
 
-async def test_tries_are_counted_over_all_processes(redis: Redis) -> None:
-    one, other = RedisLimit(redis), RedisLimit(redis)
+async def test_tries_are_counted_over_all_processes(broker: Broker) -> None:
+    one, other = RedisLimit(broker), RedisLimit(broker)
     rate = Rate(2, 60_000)
 
     await one.take("sign-in", "mana", rate)
@@ -148,8 +148,8 @@ async def test_tries_are_counted_over_all_processes(redis: Redis) -> None:
     assert 0 < caught.value.retry_after <= 60_000
 
 
-async def test_a_counter_ends_with_its_period(redis: Redis) -> None:
-    limit = RedisLimit(redis)
+async def test_a_counter_ends_with_its_period(broker: Broker, redis: Redis) -> None:
+    limit = RedisLimit(broker)
 
     await limit.take("sign-in", "\ud800" * 9000, Rate(1, 60_000))
 
@@ -158,9 +158,10 @@ async def test_a_counter_ends_with_its_period(redis: Redis) -> None:
     assert len(key) < 64
 
 
-async def test_without_redis_a_counter_answers_unavailable() -> None:
-    async with Redis.from_url("unix:///nowhere/valkey.sock") as redis:
-        with pytest.raises(Refused) as caught:
-            await RedisLimit(redis).take("sign-in", "mana", Rate(1, 1))
+async def test_without_redis_a_counter_answers_unavailable(redis_url: str) -> None:
+    async with brokers(redis_url, Known()) as broker:
+        pass
+    with pytest.raises(Refused) as caught:
+        await RedisLimit(broker).take("sign-in", "mana", Rate(1, 1))
 
     assert caught.value.code == "unavailable"
