@@ -69,8 +69,8 @@ class Broker:
         if isinstance(self._route, Cluster):
             self._subscriber = await ShardSubscriber.open(self._route, self._receive, self._gap)
         else:
-            url = self._settings.redis_url
-            self._subscriber = await SubscriberLink.open(url, self._receive, self._gap)
+            where = self._route.where
+            self._subscriber = await SubscriberLink.open(where, self._receive, self._gap)
         self._control = Control(self._route, self._subscriber)
         await self._control.start()
 

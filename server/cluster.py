@@ -24,6 +24,8 @@ REFRESH_LOST = 0.5
 """The same while a node does not answer: another may take its place."""
 REFRESH_MOVED = 0.05
 """At most so often (s) while slots move."""
+BELIEVED = 2.0
+"""Seconds that a redirection counts more than what other nodes say, who learn of it by and by."""
 FIRST = 2.0
 """Seconds that the nodes have to answer at the start; those that do not are tried further."""
 PAUSE = 0.02
@@ -47,6 +49,8 @@ class Cluster:
         self._nowhere = RedisLink(seed, name)
         self.links: list[RedisLink] = [self._nowhere] * PARTITIONS
         self._topology = Topology.read([], Node(seed.host, seed.port))
+        self._moved: dict[int, tuple[Node, float]] = {}
+        """Slots that moved lately: where to, and until when that counts."""
         self._nudged = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -177,6 +181,7 @@ class Cluster:
         there = None if error is None else redirect_of(str(error), _node_of(self._any()))
         if there is None or not there.is_moved:
             return None
+        self._moved[there.slot] = (there.node, asyncio.get_running_loop().time() + BELIEVED)
         if self._topology.owner(there.slot) != there.node:
             self._apply(self._topology.moved(there.slot, there.node))
         return there.node
@@ -208,7 +213,7 @@ class Cluster:
     async def _refresh(self) -> None:
         links = [link for link in self.nodes.values() if link.ready]
         if links:
-            self._apply(await _topology_of(random.choice(links)))
+            self._apply(self._corrected(await _topology_of(random.choice(links))))
             return
         # Nobody we know answers: the name of the seed may mean another machine by now.
         seed = await RedisLink.open_at(self._seed, name=self._name, timeout=TIMEOUT)
@@ -216,6 +221,15 @@ class Cluster:
             self._apply(await _topology_of(seed))
         finally:
             await seed.close()
+
+    def _corrected(self, topology: Topology) -> Topology:
+        """Put right what the node that was asked may not have heard yet."""
+        now = asyncio.get_running_loop().time()
+        self._moved = {slot: known for slot, known in self._moved.items() if known[1] > now}
+        for slot, (node, _) in self._moved.items():
+            if topology.owner(slot) != node and self._link(node).ready:
+                topology = topology.moved(slot, node)
+        return topology
 
     def _apply(self, topology: Topology) -> None:
         """Take a view over: connect to new nodes, let go of those that own nothing any more."""

@@ -1,7 +1,7 @@
 """The hot path to Redis: one auto-pipelined connection that mends itself, without redis-py.
 
-Both links speak `unix://PATH[?db=N]` and `redis://[user:password@]host[:port][/db]`. TLS
-(`rediss://`) is not spoken here: put a tunnel such as stunnel between, or use a private network.
+Both links speak `unix://PATH[?db=N]`, `redis://[user:password@]host[:port][/db]` and, with TLS,
+`rediss://…[?ssl_ca_certs=FILE][&ssl_cert_reqs=none]`.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ class Link:
             if address.path:
                 _, wire = await loop.create_unix_connection(make, address.path)
             else:
-                _, wire = await loop.create_connection(make, address.host, address.port)
+                where = (address.host, address.port)
+                _, wire = await loop.create_connection(make, *where, ssl=address.tls())
             self._wire = wire
             await self._handshake(wire)
             await self._on_connected(wire)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, NoReturn, cast
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 import hiredis
 
@@ -16,6 +18,7 @@ from server.errors import Refused, SettingsError
 
 log = logging.getLogger(__name__)
 
+_FORM = "has to be redis[s]://host:port[,host:port…]/db or unix:///path?db=0"
 MAX_PENDING = 20_000
 MAX_PENDING_BYTES = 32 * 2**20
 
@@ -46,6 +49,37 @@ class Address:
     username: str = ""
     password: str = field(default="", repr=False)
     db: int = 0
+    is_secure: bool = False
+    """Whether to speak TLS, and then:"""
+    ca_file: str = ""
+    """The certificates to trust, empty for those of the system."""
+    is_checked: bool = True
+    """Whether the server has to show a certificate of its name."""
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Give what a connection needs for TLS; None without it."""
+        return _tls(self.ca_file, self.is_checked) if self.is_secure else None
+
+
+@lru_cache(maxsize=8)
+def _tls(ca_file: str, is_checked: bool) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise SettingsError("REDIS_URL", f"ssl_ca_certs cannot be read: {error}") from None
+    if not is_checked:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def urls_of(url: str) -> list[str]:
+    """Give an address for each host of REDIS_URL: several nodes of a Cluster may be named."""
+    parts = urlsplit(url)
+    who, sign, hosts = parts.netloc.rpartition("@")
+    if parts.scheme == "unix":
+        return [url]
+    return [urlunsplit(parts._replace(netloc=f"{who}{sign}{host}")) for host in hosts.split(",")]
 
 
 def parse_url(url: str) -> Address:
@@ -59,15 +93,20 @@ def parse_url(url: str) -> Address:
         db = int(number or 0)
     except ValueError as error:
         raise SettingsError("REDIS_URL", str(error)) from None
-    if parts.scheme == "rediss":
-        raise SettingsError("REDIS_URL", "TLS is not spoken here; use a tunnel or a private net")
-    if parts.scheme not in ("redis", "unix") or (is_unix and not parts.path):
-        raise SettingsError("REDIS_URL", "has to be redis://host:port/db or unix:///path?db=0")
+    if parts.scheme not in ("redis", "rediss", "unix") or (is_unix and not parts.path):
+        raise SettingsError("REDIS_URL", _FORM)
     username = unquote(parts.username or "")
     password = unquote(parts.password or "") or query.get("password", [""])[0]
     if is_unix:
         return Address(unquote(parts.path), "", 0, username, password, db)
-    return Address("", parts.hostname or "127.0.0.1", port, username, password, db)
+    address = Address("", parts.hostname or "127.0.0.1", port, username, password, db)
+    if parts.scheme == "redis":
+        return address
+    checked = query.get("ssl_cert_reqs", ["required"])[0]
+    if checked not in ("required", "none"):
+        raise SettingsError("REDIS_URL", "ssl_cert_reqs is required or none")
+    ca_file = query.get("ssl_ca_certs", [""])[0]
+    return replace(address, is_secure=True, ca_file=ca_file, is_checked=checked == "required")
 
 
 class Wire(asyncio.Protocol):

@@ -6,8 +6,9 @@ from collections.abc import Sequence, Set
 from typing import Any, Protocol
 
 from server.cluster import Cluster
+from server.errors import Refused
 from server.redis_link import TIMEOUT, RedisLink, Script
-from server.redis_wire import Argument, ReplyError
+from server.redis_wire import Argument, ReplyError, urls_of
 
 
 class Route(Protocol):
@@ -64,7 +65,14 @@ async def open_route(url: str, *, name: str) -> RedisLink | Cluster:
 
     Raises as `RedisLink.open`.
     """
-    link = await RedisLink.open(url, name=name)
+    urls = urls_of(url)
+    while True:
+        try:
+            link = await RedisLink.open(urls.pop(0), name=name)
+            break
+        except Refused:
+            if not urls:
+                raise
     if not link.clustered:
         return link
     try:

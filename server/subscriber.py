@@ -10,7 +10,7 @@ from typing import Any
 
 from server.errors import Refused
 from server.redis_link import TIMEOUT, Link
-from server.redis_wire import Address, LostInFlight, ReplyError, Wire, not_answering, parse_url
+from server.redis_wire import Address, LostInFlight, ReplyError, Wire, not_answering
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class SubscriberLink(Link):
     @classmethod
     async def open(
         cls,
-        url: str,
+        address: Address,
         on_payload: Callable[[str, bytes], None],
         on_gap: Callable[[str | None], None],
         *,
@@ -57,7 +57,7 @@ class SubscriberLink(Link):
         timeout: float = 5.0,
     ) -> SubscriberLink:
         """Connect; raises as `RedisLink.open`."""
-        link = cls(parse_url(url), on_payload, on_gap, name=name)
+        link = cls(address, on_payload, on_gap, name=name)
         await link._start(timeout)
         return link
 

@@ -77,7 +77,8 @@ class Topology:
         owners: list[Node | None] = [None] * SLOTS
         nodes: set[Node] = set()
         for first, last, (host, port, *_), *_ in answer:
-            node = _node((host or b"").decode(), port, asked)
+            name = host.decode() if isinstance(host, bytes) else host
+            node = _node(name or "", port, asked)
             owners[first : last + 1] = [node] * (last + 1 - first)
             nodes.add(node)
         return cls(tuple(owners), frozenset(nodes))

@@ -11,6 +11,7 @@ from rooms.adoption import PostgresAdoption
 from server.broker import Broker
 from server.context import Context
 from server.database import Database
+from server.redis_wire import urls_of
 from server.settings import Settings
 
 
@@ -26,7 +27,7 @@ async def opened(settings: Settings, *, listen: bool) -> AsyncIterator[Context]:
         db = await Database.connect(settings.database_url, size=settings.database_pool)
         stack.push_async_callback(db.close)
         redis: Redis = Redis.from_url(
-            settings.redis_url, socket_timeout=5, socket_connect_timeout=5
+            urls_of(settings.redis_url)[0], socket_timeout=5, socket_connect_timeout=5
         )
         stack.push_async_callback(redis.aclose)
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import HirobaError, SettingsError
 from server.keys import PARTITIONS, keys_of, partition_of, tagged
-from server.redis_wire import Address, parse_url
+from server.redis_wire import Address, parse_url, urls_of
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,11 @@ from server.redis_wire import Address, parse_url
         ("redis://127.0.0.1:7000/2", Address("", "127.0.0.1", 7000, db=2)),
         ("redis://:p%40ss@cache:6380", Address("", "cache", 6380, "", "p@ss")),
         ("redis://[::1]:6379/", Address("", "::1", 6379)),
+        ("rediss://me:pw@cache", Address("", "cache", 6379, "me", "pw", is_secure=True)),
+        (
+            "rediss://cache:1/0?ssl_ca_certs=/etc/ca.pem&ssl_cert_reqs=none",
+            Address("", "cache", 1, is_secure=True, ca_file="/etc/ca.pem", is_checked=False),
+        ),
     ],
 )
 def test_an_address_is_read(url: str, address: Address) -> None:
@@ -33,7 +38,7 @@ def test_an_address_is_read(url: str, address: Address) -> None:
         "",
         "cache:6379",
         "http://cache",
-        "rediss://cache",
+        "rediss://cache?ssl_cert_reqs=optional",
         "unix://",
         "redis://cache/x",
         "redis://a:b",
@@ -42,6 +47,23 @@ def test_an_address_is_read(url: str, address: Address) -> None:
 def test_a_bad_address_names_the_setting(url: str) -> None:
     with pytest.raises(SettingsError, match="REDIS_URL"):
         parse_url(url)
+
+
+def test_several_nodes_may_be_named() -> None:
+    assert urls_of("redis://me:p,w@a:1,b:2,[::1]:3/?x=y") == [
+        "redis://me:p,w@a:1/?x=y",
+        "redis://me:p,w@b:2/?x=y",
+        "redis://me:p,w@[::1]:3/?x=y",
+    ]
+    assert urls_of("unix:///run/a,b.sock") == ["unix:///run/a,b.sock"]
+
+
+def test_certificates_that_cannot_be_read_name_the_setting() -> None:
+    address = parse_url("rediss://cache?ssl_ca_certs=/nonexistent/ca.pem")
+
+    with pytest.raises(SettingsError, match="ssl_ca_certs"):
+        address.tls()
+    assert parse_url("redis://cache").tls() is None
 
 
 def test_a_password_is_not_shown() -> None:
