@@ -54,6 +54,7 @@ class ClusterNode:
             "appendonly": "yes",
             "appendfsync": "no",
             "save": "",
+            "repl-diskless-sync-delay": 0,
         }
         pairs = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
         with (self._folder / "log").open("ab") as output:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgpack
+import pytest
 
 from server.adoption import Gates
 from server.broker import Broker
@@ -98,3 +99,10 @@ def line(text: str = "hello", publisher: str = "m1", **more: Any) -> Publish:
     more.setdefault("channel", ROOM)
     body = msgpack.packb({"event": "line.said", "text": text})
     return Publish(body=body, publisher=publisher, **more)
+
+
+async def refusal(waiting: Awaitable[object]) -> Refused:
+    """Give the refusal that something ends with; fails when it does not."""
+    with pytest.raises(Refused) as caught:
+        await waiting
+    return caught.value

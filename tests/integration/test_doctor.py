@@ -158,14 +158,14 @@ def test_a_redis_that_would_lose_messages_is_told(
     ],
 )
 def test_the_version_of_redis_is_judged(info: dict[str, Any], fault: str | None) -> None:
-    finding = doctor_servers._redis_version(info)
+    finding = doctor_servers._redis_version("redis", info)
 
     assert finding.ok == (fault is None)
     assert (fault or "") in finding.text
 
 
 def test_a_replica_is_refused() -> None:
-    assert not doctor_servers._role({"role": "slave"}).ok
+    assert not doctor_servers._role("redis", {"role": "slave"}).ok
 
 
 @pytest.mark.parametrize(("seconds", "ok"), [(0.0, True), (5.0, False), (-5.0, False)])

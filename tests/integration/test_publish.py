@@ -13,15 +13,9 @@ from server.errors import Refused
 from server.keys import keys_of
 from server.publication import Flag, Publish, decode
 from server.redis_link import RedisLink
-from tests.integration.channels import ROOM, Known, Listener, brokers, line, until
+from tests.integration.channels import ROOM, Known, Listener, brokers, line, refusal, until
 
 FOREVER = 253402300799000
-
-
-async def refusal(publishing: object) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await publishing  # type: ignore[misc]
-    return caught.value
 
 
 async def test_a_publication_gets_its_place_and_reaches_every_process(redis_url: str) -> None:

@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
-from redis.asyncio import Redis
 
 from server.database import unavailable_when_gone
 from server.embedded_place import EmbeddedError, wheel_postgres
@@ -26,6 +25,7 @@ from server.errors import HirobaError
 from server.migrate import migrate, outstanding, read_folder
 from server.settings import Settings
 from web.cli.paths import MIGRATIONS, program_version
+from web.cli.redis_nodes import count_keys
 from web.cli.servers import reachable
 
 FORMAT = 1
@@ -160,8 +160,7 @@ async def _refuse_used(settings: Settings) -> None:
         tables = await connection.fetchval("SELECT count(*) FROM pg_stat_user_tables")
     finally:
         await connection.close()
-    async with Redis.from_url(settings.redis_url, socket_timeout=5) as redis:
-        keys = await redis.dbsize()
+    keys = await count_keys(settings.redis_url)
     if tables:
         raise ArchiveError("the database is not empty; restore into a new one")
     if keys:

@@ -15,8 +15,10 @@ from redis.exceptions import RedisError
 from server.errors import HirobaError
 from server.migrate import waiting
 from server.settings import Settings
+from server.topology import SLOTS, Topology
 from web.cli.findings import Finding, good, wrong
 from web.cli.paths import MIGRATIONS
+from web.cli.redis_nodes import at, client_of, topology_of
 
 OLDEST_POSTGRES, OLDEST_REDIS, OLDEST_VALKEY = 16, (7, 0), (7, 2)
 SLOW_MS = 20.0
@@ -48,19 +50,48 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def redis(settings: Settings) -> AsyncIterator[Finding]:
-    """Judge version, role, persistence, eviction and speed."""
-    async with Redis.from_url(
-        settings.redis_url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True
-    ) as client:
+    """Judge version, role, persistence, eviction and speed, of each node on a Cluster."""
+    url = settings.redis_url
+    servers = {"redis": url}
+    async with client_of(url) as client:
         try:
-            info = await client.info("everything")
-            yield _redis_version(info)
-            yield _role(info)
-            yield await _persistence(client, info)
-            yield _eviction(info)
-            yield await _speed("redis", client.ping)
+            topology = await topology_of(client, url)
+            if topology is not None:
+                yield await _cluster(client, topology)
+                servers = {f"redis {node}": at(url, node) for node in sorted(topology.nodes)}
         except (RedisError, OSError) as error:
             yield wrong("redis", f"cannot be used: {error}")
+            return
+    for about, address in servers.items():
+        async with client_of(address) as client:
+            try:
+                async for finding in _server(about, client):
+                    yield finding
+            except (RedisError, OSError) as error:
+                yield wrong(about, f"cannot be used: {error}")
+
+
+async def _server(about: str, client: Redis) -> AsyncIterator[Finding]:
+    info = await client.info("everything")
+    yield _redis_version(about, info)
+    yield _role(about, info)
+    yield await _persistence(about, client, info)
+    yield _eviction(about, info)
+    yield await _speed(about, client.ping)
+
+
+async def _cluster(client: Redis, topology: Topology) -> Finding:
+    without = topology.owners.count(None)
+    if without:
+        return wrong("redis", f"a Cluster in which nobody serves {without} of {SLOTS} slots")
+    with suppress(RedisError):
+        name = "cluster-require-full-coverage"
+        if (await client.config_get(name)).get(name) == "yes":
+            return wrong(
+                "redis",
+                f"{name} is yes: when one node is away all others refuse too; set it to no",
+            )
+    return good("redis", f"a Cluster of {len(topology.nodes)} nodes")
 
 
 async def clocks(settings: Settings) -> AsyncIterator[Finding]:
@@ -72,7 +103,7 @@ async def clocks(settings: Settings) -> AsyncIterator[Finding]:
             yield await _clock("database", lambda: connection.fetchval(sql))
         finally:
             await connection.close(timeout=5)
-    async with Redis.from_url(settings.redis_url, socket_timeout=5) as client:
+    async with client_of(settings.redis_url) as client:
 
         async def now() -> float:
             seconds, microseconds = await client.time()
@@ -134,47 +165,47 @@ async def _left_behind(connection: Any) -> AsyncIterator[Finding]:
         yield wrong("outbox", f"{late} announcements are late; does the worker run?")
 
 
-def _redis_version(info: dict[str, Any]) -> Finding:
+def _redis_version(about: str, info: dict[str, Any]) -> Finding:
     is_valkey = "valkey_version" in info
     text = str(info.get("valkey_version") or info.get("redis_version") or "0")
     oldest = OLDEST_VALKEY if is_valkey else OLDEST_REDIS
     shown = f"{'Valkey' if is_valkey else 'Redis'} {text}"
     if tuple(int(part) for part in text.split(".")[:2]) < oldest:
-        return wrong("redis", f"{shown} is too old; {oldest[0]}.{oldest[1]} or newer is needed")
-    return good("redis", shown)
+        return wrong(about, f"{shown} is too old; {oldest[0]}.{oldest[1]} or newer is needed")
+    return good(about, shown)
 
 
-def _role(info: dict[str, Any]) -> Finding:
+def _role(about: str, info: dict[str, Any]) -> Finding:
     if info.get("role") not in ("master", "primary"):
-        return wrong("redis", "it is a replica; REDIS_URL has to be the primary")
-    return good("redis", "it is the primary")
+        return wrong(about, "it is a replica; REDIS_URL has to be the primary")
+    return good(about, "it is the primary")
 
 
-async def _persistence(client: Redis, info: dict[str, Any]) -> Finding:
+async def _persistence(about: str, client: Redis, info: dict[str, Any]) -> Finding:
     if not info.get("aof_enabled"):
         return wrong(
-            "redis",
+            about,
             "appendonly is off: a restart loses messages that are not yet in the database; "
             "set `appendonly yes` and `appendfsync everysec`",
         )
     try:
         fsync = (await client.config_get("appendfsync")).get("appendfsync")
     except RedisError:
-        return good("redis", "appendonly is on (appendfsync is not told)")
+        return good(about, "appendonly is on (appendfsync is not told)")
     if fsync == "no":
-        return wrong("redis", "appendfsync is no; set it to everysec")
-    return good("redis", f"appendonly is on, appendfsync {fsync}")
+        return wrong(about, "appendfsync is no; set it to everysec")
+    return good(about, f"appendonly is on, appendfsync {fsync}")
 
 
-def _eviction(info: dict[str, Any]) -> Finding:
+def _eviction(about: str, info: dict[str, Any]) -> Finding:
     policy = info.get("maxmemory_policy")
     if policy != "noeviction":
         return wrong(
-            "redis",
+            about,
             f"maxmemory-policy is {policy}: under pressure messages would vanish silently; "
             "set it to noeviction",
         )
-    return good("redis", "maxmemory-policy is noeviction")
+    return good(about, "maxmemory-policy is noeviction")
 
 
 async def _speed(about: str, ask: Callable[[], Awaitable[object]]) -> Finding:

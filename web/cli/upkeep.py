@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-import msgpack
-from redis.asyncio import Redis
-
+from server.control import packed
 from server.database import Database
 from server.keys import CONTROL
 from server.migrate import migrate
+from server.route import open_route
 from server.settings import Settings
 from web.cli.paths import MIGRATIONS
 from web.cli.servers import reachable
@@ -56,5 +55,8 @@ async def rotate(settings: Settings) -> None:
             await transaction.run(FORGET)
     finally:
         await db.close()
-    async with Redis.from_url(settings.redis_url, socket_timeout=5) as redis:
-        await redis.publish(CONTROL, msgpack.packb({"type": "secrets"}))
+    route = await open_route(settings.redis_url, name="command")
+    try:
+        await route.call("PUBLISH", CONTROL, packed({"type": "secrets"}))
+    finally:
+        await route.close()
