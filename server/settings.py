@@ -54,6 +54,7 @@ class Settings:
     metrics_port: int = _setting(0, "loopback port of /metrics; 0 takes a free one", 0, 65535)
     database_pool: int = _setting(8, "connections to PostgreSQL a process", 1, 1000)
     fan_out: str = _setting("auto", "how frames are written: auto, ring (io_uring) or write")
+    shedding: bool = _setting(True, "whether gateways under flood leave things out, announced")
     drain_seconds: int = _setting(10, "over which a stopping gateway sends 4001", 0, 600)
 
     max_frame: int = _setting(8192, "bytes of an inbound frame", 256, 2**20)

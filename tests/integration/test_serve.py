@@ -75,6 +75,15 @@ def test_metrics_are_served_beside_the_public_port_with_every_process(hiroba: Ru
     assert 'hiroba_up{name="postgres",process="supervisor"} 1.0' in page
     for process in ("supervisor", "gateway-1", "gateway-2", "worker"):
         assert f'process_cpu_seconds_total{{process="{process}"}}' in page
+    for name, process in (
+        ("hiroba_connections", "gateway-1"),
+        ("hiroba_subscriptions", "gateway-2"),
+        ("hiroba_load_level", "gateway-1"),
+        ("hiroba_log_backlog_entries", "worker"),
+        ("hiroba_outbox_waiting", "worker"),
+        ("hiroba_tasks", "worker"),
+    ):
+        assert f'{name}{{process="{process}"}}' in page
     assert httpx.get(f"{hiroba.url}/metrics").status_code == 404
 
 

@@ -23,7 +23,7 @@ from server.shedding import (
 from tests.unit.fake_product import Town
 
 CALM_LOAD = Load(lag=0.0, fan_out=0.1, deliveries=1000)
-FLOOD = Load(lag=0.3, fan_out=0.9, deliveries=5e6)
+FLOOD = Load(lag=0.3, fan_out=0.9, deliveries=5e7)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ FLOOD = Load(lag=0.3, fan_out=0.9, deliveries=5e6)
         # Others on the same machine make the loop late too, and shedding would not help them.
         (Load(0.2, 0.05, 0), False),
         (Load(1.5, 0.05, 0), True),
-        (Load(0, 0.1, 5_000_000), True),
+        (Load(0, 0.1, 50_000_000), True),
     ],
 )
 def test_pressure_is_of_fan_out_and_of_a_loop_that_it_holds(load: Load, too_much: bool) -> None:
@@ -124,6 +124,17 @@ def test_the_highest_level_of_all_counts_until_it_is_not_heard_any_more(
     shedding.turn(CALM_LOAD, HEARD_SECONDS)
 
     assert (heard, lifted, shedding.level) == (3, 1, 0)
+
+
+def test_where_it_is_switched_off_nothing_is_left_out_and_the_pressure_is_still_seen() -> None:
+    shedding = Town(shedding=False).ctx.of(Shedding)
+
+    for second in range(20):
+        shedding.turn(FLOOD, second)
+    shedding.hear("b", 5)
+
+    assert shedding.level == 0
+    assert shedding.pressure > 1
 
 
 def test_others_are_told_of_a_change_at_once_and_of_a_lasting_level_again(
