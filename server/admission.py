@@ -25,8 +25,13 @@ class Admission:
         self._now = now
         self._buckets = LocalBuckets(ctx.settings.connect_rate)
 
-    def judge(self, request: Upgrade, *, full: bool) -> Refusal | None:
+    def judge(
+        self, request: Upgrade, *, full: bool = False, leaving: bool = False
+    ) -> Refusal | None:
         """Give the HTTP answer that refuses a handshake, or None."""
+        if leaving:
+            text = "This server hands over to another one."
+            return Refusal.of(503, "unavailable", text, retry_after="1")
         if full:
             return Refusal.of(503, "unavailable", "This server is full.", retry_after="5")
         wait = self._buckets.take(prefix(self.address(request)), self._now() * 1000)

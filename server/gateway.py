@@ -121,8 +121,8 @@ class Gateway:
 
     def admit(self, request: Upgrade) -> Refusal | None:
         """Judge a handshake, without I/O."""
-        full = self.draining or len(self.connections) >= self.ctx.settings.max_connections
-        refusal = self._admission.judge(request, full=full)
+        full = len(self.connections) >= self.ctx.settings.max_connections
+        refusal = self._admission.judge(request, full=full, leaving=self.draining)
         if refusal is not None:
             self.refused[str(refusal.status)] += 1
         return refusal

@@ -72,5 +72,6 @@ class Relief:
     def _announce(self) -> None:
         shedding, hub = self._shedding, self._gateway.hub
         body = self._gateway.product.loaded(shedding.level, shedding.cooldown_ms)
-        for name in self._gateway.viewers():
-            hub.pass_on(name, body)
+        for channel in list(hub.channels.by_name.values()):
+            if channel.readers and channel.name.count(":") == 1:
+                hub.pass_on(channel.name, body)

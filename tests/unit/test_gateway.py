@@ -313,7 +313,9 @@ async def test_draining_sends_everybody_elsewhere_and_lets_nobody_in(town: Town)
     await town.gateway.drain(0.2)
 
     assert {client.closed for client in clients} == {4001}
-    assert status(town.gateway.admit(town.upgrade())) == 503
+    refusal = town.gateway.admit(town.upgrade())
+    assert refusal is not None
+    assert (refusal.status, refusal.headers["retry-after"]) == (503, "1")
     assert town.gateway.problems() == {"draining": "stopping"}
     assert town.gateway.connections == set()
 
