@@ -57,14 +57,13 @@ class ControlPipe:
         finally:
             self._asked.pop(self._number, None)
 
-    async def heard(self, name: str) -> Any:
-        """Wait until the other end has said this; ConnectionError when it ends before."""
-        while name not in self.said:
+    async def heard(self, *names: str) -> None:
+        """Wait until the other end has said one of these; ConnectionError when it ends before."""
+        while not any(name in self.said for name in names):
             if self._reader.at_eof():
                 raise ConnectionError("the other process ended")
             self._news.clear()
             await self._news.wait()
-        return self.said[name]
 
     async def run(self) -> None:
         """Serve the pipe until the other end is gone."""

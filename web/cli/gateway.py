@@ -18,16 +18,19 @@ import uvloop
 from server import log as logs
 from server.control_pipe import ControlPipe
 from server.files_limit import raise_files_limit
+from server.gateway import Gateway
 from server.http_protocol import HttpProtocol
 from server.settings import Settings
 from server.websocket import WebSocketProtocol
 from web.app import create_app
 from web.cli import listeners
-from web.cli.process import DRAINING, RELIEVED, serves, stopping
+from web.cli.process import DRAINING, RELIEVED, STOPPING, serves, stopping
 from web.cli.servers import reachable
 
 GRACE = 5
 """Seconds that open requests get after the drain."""
+SUCCESSOR = 10.0
+"""Seconds that another process has to serve in our place before everybody is sent away."""
 
 log = logs.Log(__name__)
 
@@ -103,28 +106,37 @@ async def _first(serving: asyncio.Task[None], event: Coroutine[Any, Any, Any]) -
 
 
 async def _drain(server: _Server, seconds: int, pipe: ControlPipe | None) -> None:
-    """Ask every live socket to come back elsewhere; a second signal cuts it short.
-
-    As long as nobody has taken our place we go on answering on the shared socket, and refuse
-    live connections in whole sentences.
-    """
+    """Ask every live socket to come back elsewhere; a second signal cuts it short."""
     gateway = server.lifespan.state.get("gateway")
     if gateway is None:
         return
-    log.info("gateway.draining", seconds=seconds)
     again = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, again.set)
-    tasks = [asyncio.ensure_future(gateway.drain(seconds)), asyncio.create_task(again.wait())]
-    waiting = set(tasks)
+    draining = asyncio.create_task(_hand_over(gateway, seconds, pipe))
+    tasks = [draining, asyncio.create_task(again.wait())]
     if pipe is not None:
-        pipe.say(DRAINING)
         tasks.append(asyncio.create_task(_give_way(server, pipe)))
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def _hand_over(gateway: Gateway, seconds: int, pipe: ControlPipe | None) -> None:
+    """Send everybody away, once there is a process for them to come to.
+
+    Where none comes in time they are sent to the other gateways, and whoever comes here is
+    refused in whole sentences.
+    """
+    if pipe is not None:
+        pipe.say(DRAINING)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(SUCCESSOR):
+                await pipe.heard(RELIEVED, STOPPING)
+    log.info("gateway.draining", seconds=seconds)
+    await gateway.drain(seconds)
 
 
 async def _give_way(server: _Server, pipe: ControlPipe) -> None:

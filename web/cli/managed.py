@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from server.child import Child, spawn
 from server.control_pipe import VARIABLE, ControlPipe
 from web.cli import listeners
-from web.cli.process import RELIEVED
+from web.cli.process import RELIEVED, STOPPING
 
 ANSWER = 2.0
 """Seconds that a process gets to answer a question."""
@@ -85,6 +85,7 @@ class ManagedProcess:
 
     async def stop(self, seconds: float, hurry: asyncio.Event) -> bool:
         """End it in order within `seconds`, at once when `hurry` is set; False if it was killed."""
+        self._pipe.say(STOPPING)
         self._child.send(signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while self.pid is not None and time.monotonic() < deadline and not hurry.is_set():

@@ -15,6 +15,8 @@ from server.settings import Settings
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 RELIEVED = "relieved"
 """What the supervisor says to a process once another one serves in its place."""
+STOPPING = "stopping"
+"""What the supervisor says to a process in whose place nobody will serve."""
 DRAINING = "draining"
 """What a process says that sends everybody elsewhere: it needs a successor."""
 
