@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rooms.community import colour
+from rooms.community.steps import Steps, steps_from_stored
 from server.errors import Refused
 
 LANGUAGES = ("ja", "en", "ar", "th")
@@ -32,6 +33,8 @@ class Community:
     """Whether people without an account may take a name and write where a room allows it."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Page texts by `page.language`; a missing one is the product's own."""
+    steps: Steps = Steps()
+    """How far the owner came with setting it up."""
 
 
 def from_stored(stored: Mapping[str, Any]) -> Community:
@@ -39,7 +42,16 @@ def from_stored(stored: Mapping[str, Any]) -> Community:
     known = {name: stored[name] for name in Community.__dataclass_fields__ if name in stored}
     if "languages" in known:
         known["languages"] = tuple(known["languages"])
+    if "steps" in known:
+        known["steps"] = steps_from_stored(known["steps"])
     return Community(**known)
+
+
+def ordered(languages: Sequence[str], main: str) -> list[str]:
+    """Put the main language first; Refused("invalid") when it is none of those offered."""
+    if languages and main not in languages:
+        raise _refuse("main", "The main language is one of those offered.")
+    return sorted(languages, key=lambda language: language != main)
 
 
 def checked(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from rooms.community import colour
-from rooms.community.rules import Community, checked, from_stored
+from rooms.community.rules import Community, checked, from_stored, ordered
+from rooms.community.steps import MOST_FIELD, STEPS, Steps
 from server.errors import Refused
 
 
@@ -97,3 +98,35 @@ def test_the_stylesheet_carries_both_themes_and_nothing_else():
     assert "--accent:#00756a;" in sheet
     assert sheet.count("light-dark(") == 6
     assert "url(" not in sheet
+
+
+def test_the_main_language_comes_first_and_is_one_of_those_offered():
+    assert ordered(["ja", "en", "ar"], "ar") == ["ar", "ja", "en"]
+    assert ordered([], "ar") == []
+    with pytest.raises(Refused) as refusal:
+        ordered(["ja", "en"], "ar")
+    assert refusal.value.details["field"] == "main"
+
+
+def test_the_next_step_is_the_first_that_is_not_done():
+    steps = Steps().with_done("languages")
+
+    assert steps.next == "look"
+    for step in STEPS:
+        steps = steps.with_done(step)
+    assert (steps.next, steps.done) == (None, STEPS)
+
+
+def test_a_draft_is_bounded_kept_in_storage_and_forgotten_when_its_step_is_done():
+    steps = Steps().with_draft("room", {"title": "a\0b", "about": "x" * (MOST_FIELD + 1)})
+
+    again = from_stored({"steps": steps.stored()}).steps
+
+    assert again.drafts["room"] == {"title": "ab", "about": "x" * MOST_FIELD}
+    assert again.with_done("room").drafts == {}
+
+
+def test_steps_of_another_version_are_left_out():
+    stored = {"done": ["look", "horoscope"], "drafts": {"horoscope": {"sign": "fish"}}}
+
+    assert from_stored({"steps": stored}).steps == Steps(("look",))

@@ -9,6 +9,7 @@ from typing import Any
 
 from moderation.names import name_key
 from rooms.community.reads import SQL as COMMUNITY
+from rooms.community.steps import ALL_DONE
 from rooms.members.passwords import Passwords
 from rooms.rules import message_uuid, new_message_id
 from rooms.search.encode import tsvector
@@ -75,7 +76,8 @@ class _Seed:
             await self._broadcast(show)
         for said in data["said"]:
             await self._said(said)
-        for name, value in ({**data["community"], SEEDED: True}).items():
+        decided = {**data["community"], "steps": ALL_DONE.stored(), SEEDED: True}
+        for name, value in decided.items():
             await self._tx.run(COMMUNITY.save_setting, name, value)
 
     async def _broadcast(self, show: dict[str, Any]) -> None:
