@@ -16,6 +16,7 @@ from web.pages import (
     console,
     demo,
     home,
+    looks,
     media,
     preferences,
     profile,
@@ -23,6 +24,7 @@ from web.pages import (
     room,
     search,
     settings,
+    setup,
     studio,
     texts,
 )
@@ -54,5 +56,7 @@ routes: list[BaseRoute] = [
     *studio.routes,
     *console.routes,
     *settings.routes,
+    *looks.routes,
+    *setup.routes,
     *texts.routes,
 ]

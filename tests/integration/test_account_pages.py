@@ -179,21 +179,6 @@ async def test_where_only_the_owner_adds_members_the_page_says_so(place: Town) -
     assert "added by the owner" in page.text
 
 
-async def test_the_set_up_link_makes_one_owner_once(place: Town) -> None:
-    token = await members.make_setup_link(place.world.ctx)
-    person = place.person()
-    page = await person.open(f"/set-up/{token}")
-    weak = await person.send(page, page.forms[0], name="Natsuki", password="12345678")
-    assert weak.status == 422
-
-    page = await person.send(weak, weak.forms[0], name="Natsuki", password=PASSWORD)
-
-    assert page.path == "/settings"
-    again = await place.person().open(f"/set-up/{token}")
-    assert again.status == 410
-    assert "This link is spent" in again.text
-
-
 async def test_a_reset_link_sets_a_password_once(place: Town) -> None:
     aoi = await place.world.member("Aoi")
     owner = await place.world.member("Natsuki", Rank.OWNER)

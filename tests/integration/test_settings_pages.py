@@ -81,7 +81,7 @@ async def test_a_pale_accent_is_refused_with_a_colour_that_works(owner: Person) 
     )
 
     assert page.status == 422
-    assert "too pale" in page.problems["-"]
+    assert "too pale" in page.problems["accent"]
     kept = page.form("/settings").fields
     assert (kept["own_accent"], kept["joining"], kept["accent"]) == ("#ffee88", "nobody", "own")
     nearest = page.text.split("The nearest that works is ")[1][:7]

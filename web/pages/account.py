@@ -1,4 +1,4 @@
-"""Signing in and up, out again, and the one-time links: /sign-in, /sign-up, /set-up, /reset."""
+"""Signing in and up, out again, and a new password: /sign-in, /sign-up, /sign-out, /reset."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def sign_in(request: Request) -> Response:
         )
     except Refused as refused:
         return await _form(request, "sign_in.html", form, refused)
-    return await _welcome(request, member_id, form.get("back", ""))
+    return await welcome(request, member_id, form.get("back", ""))
 
 
 async def sign_up(request: Request) -> Response:
@@ -60,7 +60,7 @@ async def sign_up(request: Request) -> Response:
         )
     except Refused as refused:
         return await _form(request, "sign_up.html", form, refused)
-    return await _welcome(request, member_id, form.get("back", ""))
+    return await welcome(request, member_id, form.get("back", ""))
 
 
 async def sign_out(request: Request) -> Response:
@@ -71,39 +71,13 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
-async def set_up(request: Request) -> Response:
-    """Become the owner with the one-time link of the terminal."""
-    ctx: Context = request.state.ctx
-    token = request.path_params["token"]
-    if request.method == "GET":
-        if not await reads.link_is_good(ctx.db, token, "setup"):
-            return await _spent(request)
-        return await _form(request, "set_up.html")
-    form, stale = await read_given(request)
-    if stale:
-        return await _form(request, "set_up.html", form, stale)
-    try:
-        member_id = await actions.use_setup_link(
-            ctx,
-            token,
-            name=form.get("name", ""),
-            password=form.get("password", ""),
-            language=language_of(request),
-        )
-    except Refused as refused:
-        if refused.code == "expired":
-            return await _spent(request)
-        return await _form(request, "set_up.html", form, refused)
-    return await _welcome(request, member_id, "/settings?new=1")
-
-
 async def reset(request: Request) -> Response:
     """Set a new password with a one-time link from the owner."""
     ctx: Context = request.state.ctx
     token = request.path_params["token"]
     if request.method == "GET":
         if not await reads.link_is_good(ctx.db, token, "reset"):
-            return await _spent(request)
+            return await spent(request)
         return await _form(request, "reset.html")
     form, stale = await read_given(request)
     if stale:
@@ -112,12 +86,13 @@ async def reset(request: Request) -> Response:
         member_id = await actions.use_reset_link(ctx, token, form.get("password", ""))
     except Refused as refused:
         if refused.code == "expired":
-            return await _spent(request)
+            return await spent(request)
         return await _form(request, "reset.html", form, refused)
-    return await _welcome(request, member_id, "/me")
+    return await welcome(request, member_id, "/me")
 
 
-async def _welcome(request: Request, member_id: int, back: str) -> Response:
+async def welcome(request: Request, member_id: int, back: str) -> Response:
+    """Sign this browser in and go on."""
     ctx: Context = request.state.ctx
     cookie = await sessions.begin(ctx, member_id, request.headers.get("user-agent", ""))
     response = RedirectResponse(safe_back(back), 303)
@@ -152,8 +127,10 @@ async def _form(
     )
 
 
-async def _spent(request: Request) -> Response:
-    return render(request, "link_spent.html", status=410, headers={"Cache-Control": "no-store"})
+async def spent(request: Request, *, back: str = "") -> Response:
+    """Say that a one-time link cannot be used any more, and where its owner may go on."""
+    headers = {"Cache-Control": "no-store"}
+    return render(request, "link_spent.html", status=410, headers=headers, back=back)
 
 
 async def _on_air(request: Request) -> Any:
@@ -168,6 +145,5 @@ routes = [
     Route("/sign-in", sign_in, methods=["GET", "POST"], name="sign_in"),
     Route("/sign-up", sign_up, methods=["GET", "POST"], name="sign_up"),
     Route("/sign-out", sign_out, methods=["POST"], name="sign_out"),
-    Route("/set-up/{token}", set_up, methods=["GET", "POST"], name="set_up"),
     Route("/reset/{token}", reset, methods=["GET", "POST"], name="reset"),
 ]

@@ -124,6 +124,7 @@ def _of_field(words: Translator) -> dict[str, str]:
         "accent": words.gettext("Write the colour as # and six digits, like #00756a."),
         "languages": words.gettext("Choose at least one language."),
         "language": words.gettext("Choose one of the languages."),
+        "main": words.gettext("Choose one of the languages that you offer."),
         "joining": words.gettext("Choose who may join."),
         "texts": words.gettext("A page has at most 20,000 characters."),
         "role": words.gettext("Choose one of the roles."),

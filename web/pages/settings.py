@@ -22,18 +22,18 @@ from rooms.rules import MODES, Visibility
 from server.context import Context
 from server.errors import Refused
 from web.middleware import allow_body
-from web.pages.media import MOST_FORM, MOST_PICTURE, keep_picture, read_upload
+from web.pages.looks import ACCENTS, accent_of, languages_of, measured, shown_accent, uploaded_logo
+from web.pages.media import MOST_FORM
 from web.pages.refusals import field_errors, read_given, status_of_form
 from web.pages.rendering import render, viewer_of
 from web.pages.texts import text_of
 
-ACCENTS = ("#00756a", "#1f5fbf", "#7a3fb0", "#b3265c", "#a34a00", "#3d6b1f")
 PEOPLE_A_PAGE = 50
 
 Form = dict[str, str]
 
 
-def _owned(show: Callable[..., Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def owned(show: Callable[..., Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     """Let only the owner in; everybody else is told that they may not."""
 
     async def endpoint(request: Request) -> Response:
@@ -78,6 +78,8 @@ async def look(
         accents=ACCENTS,
         accent=accent,
         pairs=colour.check(community.accent),
+        measured=measured(shown_accent(given, community)),
+        logo_name=community.logo,
         nearest=refused.details.get("nearest") if refused else None,
     )
 
@@ -86,30 +88,30 @@ def _chosen(form: Form, community: Community) -> dict[str, Any]:
     """Give what the choices show: what was just sent, else what is so now."""
     if form:
         return _ticked(form)
-    return {name: getattr(community, name) for name in ("languages", "joining", "guests")}
+    known = {name: getattr(community, name) for name in ("languages", "joining", "guests")}
+    return {**known, "main": community.languages[0]}
 
 
 def _ticked(form: Form) -> dict[str, Any]:
     return {
         "languages": [code for code in LANGUAGES if f"language-{code}" in form],
+        "main": form.get("main", ""),
         "joining": form.get("joining", ""),
         "guests": "guests" in form,
     }
 
 
 async def _look_changes(request: Request, form: Form) -> dict[str, Any]:
-    ctx: Context = request.state.ctx
-    chosen = form.get("accent", "")
     changes: dict[str, Any] = {
         "name": form.get("name", ""),
-        "accent": form.get("own_accent", "") if chosen == "own" else chosen,
-        **_ticked(form),
+        "accent": accent_of(form),
+        "languages": languages_of(form),
+        "joining": form.get("joining", ""),
+        "guests": "guests" in form,
     }
-    picture = await read_upload(request, "logo", most=MOST_PICTURE)
-    if picture:
-        changes["logo"] = keep_picture(ctx.settings.data_dir / "media", picture, "logo")
-    elif "no_logo" in form:
-        changes["logo"] = ""
+    logo = await uploaded_logo(request)
+    if logo or "no_logo" in form:
+        changes["logo"] = logo or ""
     return changes
 
 
@@ -226,8 +228,8 @@ def _whole(text: str) -> int:
 
 
 routes = [
-    Route("/settings", _owned(look), methods=["GET", "POST"], name="owner"),
-    Route("/settings/people", _owned(people), methods=["GET", "POST"], name="owner_people"),
-    Route("/settings/rooms", _owned(rooms), methods=["GET", "POST"], name="owner_rooms"),
-    Route("/settings/pages", _owned(pages), methods=["GET", "POST"], name="owner_pages"),
+    Route("/settings", owned(look), methods=["GET", "POST"], name="owner"),
+    Route("/settings/people", owned(people), methods=["GET", "POST"], name="owner_people"),
+    Route("/settings/rooms", owned(rooms), methods=["GET", "POST"], name="owner_rooms"),
+    Route("/settings/pages", owned(pages), methods=["GET", "POST"], name="owner_pages"),
 ]

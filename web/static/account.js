@@ -34,7 +34,7 @@ if (preview instanceof HTMLElement && name instanceof HTMLInputElement) {
  * Two consonants for Thai, where one looks like a Latin letter; else the first character.
  * @param {string} text
  */
-function initials(text) {
+export function initials(text) {
   const thai = [...text].filter((c) => c >= 'ก' && c <= 'ฮ');
   return thai.length ? thai.slice(0, 2).join('') : ([...text][0] ?? '').toUpperCase();
 }
