@@ -18,6 +18,7 @@ from rooms.search import reads
 from rooms.search.rules import Filters, Hit
 from server.context import Context
 from server.errors import Refused
+from web.graphemes import boundary_after, boundary_before
 from web.pages.errors import sentence
 from web.pages.rendering import render, viewer_of
 
@@ -89,15 +90,16 @@ def shown(hit: Hit) -> dict[str, Any]:
 
 
 def marked(text: str, marks: Sequence[tuple[int, int]]) -> Markup:
-    """Write a text with its matches in <mark>, everything escaped."""
+    """Write a text with its matches in <mark>, everything escaped and no character torn."""
     begin, end = 0, len(text)
     if end > SHOWN:
         first = marks[0][0] if marks else 0
-        begin = max(0, min(first - SHOWN_BEFORE, end - SHOWN))
-        end = begin + SHOWN
+        begin = boundary_after(text, max(0, min(first - SHOWN_BEFORE, end - SHOWN)))
+        end = boundary_before(text, min(end, begin + SHOWN))
     written, at = Markup("…" if begin else ""), begin
     for start, stop in marks:
-        start, stop = max(start, at), min(stop, end)
+        start = max(boundary_before(text, start), at)
+        stop = min(boundary_after(text, stop), end)
         if start >= stop:
             continue
         written += escape(text[at:start]) + Markup("<mark>{}</mark>").format(text[start:stop])
