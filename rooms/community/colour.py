@@ -47,6 +47,14 @@ class Tones:
     text: str
 
 
+PRODUCT = "#00756a"
+"""The accent of a new community; its tones were chosen by eye and stand in tokens.css."""
+PRODUCT_TONES = (
+    Tones("#00756a", "#005c53", "#ffffff", "#d9f3ed", "#00645a"),
+    Tones("#35d6b0", "#5fe3c4", "#00231c", "#0d3730", "#62e5c6"),
+)
+
+
 def parse(accent: str) -> str:
     """Give `#rrggbb` in lower case; Refused("invalid") when it is no such colour."""
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", accent):
@@ -62,6 +70,8 @@ def contrast(one: str, other: str) -> float:
 
 def tones(accent: str) -> tuple[Tones, Tones]:
     """Derive the tones for the light and the dark theme; the light accent is the owner's own."""
+    if accent == PRODUCT:
+        return PRODUCT_TONES
     light = Tones(
         accent=accent,
         press=mix(accent, "#000000", 0.2),

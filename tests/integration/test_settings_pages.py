@@ -84,7 +84,7 @@ async def test_a_pale_accent_is_refused_with_a_colour_that_works(owner: Person) 
     assert "too pale" in page.problems["accent"]
     kept = page.form("/settings").fields
     assert (kept["own_accent"], kept["joining"], kept["accent"]) == ("#ffee88", "nobody", "own")
-    nearest = page.text.split("The nearest that works is ")[1][:7]
+    nearest = page.text.split("The nearest that works is ")[1].split(">")[1][:7]
     saved = await owner.send(page, page.form("/settings"), accent=nearest)
     assert saved.status == 200
     assert "Saved" in saved.text

@@ -1,6 +1,7 @@
 """What an owner may decide, and that no accent makes a page unreadable."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,13 @@ def test_mixing_with_nothing_gives_the_colour_back():
 
 def test_the_products_own_accent_passes_everywhere():
     assert [pair for pair in colour.check("#00756a") if not pair.passes] == []
+
+
+def test_the_products_own_tones_are_those_of_the_stylesheet():
+    tokens = (Path(__file__).parents[2] / "web/static/tokens.css").read_text()
+
+    for line in colour.stylesheet(colour.PRODUCT).split("{:root{")[1].rstrip("}").split(";")[:-1]:
+        assert line.replace(":", ": ", 1).replace(",", ", ") in tokens
 
 
 def test_every_suggested_accent_passes():
