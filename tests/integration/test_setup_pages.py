@@ -65,6 +65,9 @@ async def test_a_community_is_set_up_step_by_step_without_scripts(place: Town) -
     assert room is not None
     assert tuple(room) == ("saturday-live", "Saturday Live", "Every week")
     assert "A few first steps" not in (await person.open("/settings")).text
+    home = await person.open("/")
+    assert {"/rooms/saturday-live", "/studio"} <= set(home.links)
+    assert "Create the first room" not in home.text
 
 
 async def test_the_link_is_spent_once_there_is_an_owner(place: Town) -> None:
