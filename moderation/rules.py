@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Literal
 
 from moderation.links import find_links, is_allowed
@@ -40,9 +41,10 @@ class Rank(IntEnum):
     @property
     def wire(self) -> str:
         """The name of the rank on the wire and in pages."""
-        return self.name.lower()
+        return _WIRE[self]
 
     @classmethod
+    @lru_cache(maxsize=128)
     def of(cls, rank: int) -> Rank:
         """Give the highest named rank that `rank` reaches."""
         return max(step for step in cls if step <= max(rank, 0))
@@ -51,6 +53,9 @@ class Rank(IntEnum):
     def staff(cls, rank: int) -> bool:
         """Whether somebody of this rank moderates."""
         return rank >= cls.MODERATOR
+
+
+_WIRE = {rank: rank.name.lower() for rank in Rank}
 
 
 def may_act_on(actor: int, target: int, *, same: bool) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,11 @@ STAFF = "staff"
 """The publisher of what moderators do: never a viewer, whose purge would redact it."""
 
 
+@lru_cache(maxsize=20_000)
+def _hash(key: bytes, address: str) -> bytes:
+    return hmac.digest(key, prefix(address).encode(), hashlib.sha256)[:16]
+
+
 class AddressKey:
     """The key of address hashes, read once by each process."""
 
@@ -35,8 +41,7 @@ class AddressKey:
         """Give 16 bytes that stand for the prefix of an address."""
         if not self._key:
             self._key = bytes(await self._ctx.db.value(SQL.address_key))
-        digest = hmac.digest(self._key, prefix(address).encode(), hashlib.sha256)
-        return digest[:16]
+        return _hash(self._key, address)
 
 
 async def address_hash(ctx: Context, address: str) -> bytes:

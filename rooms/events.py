@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
-import msgpack
-
 from moderation.rules import Rank
 from rooms.rules import Broadcast, Pin, Room, mode_of
 from server.context import Viewer
+from server.packing import pack
 
 
 def packed(body: Mapping[str, Any]) -> bytes:
     """Encode a body once, as it travels through Redis and to msgpack peers."""
-    return bytes(msgpack.packb(body))
+    return pack(body)
 
 
 class Person(TypedDict):

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from server.adoption import Adopter, Adoption
-from server.broker_metrics import GAPS, PUBLISH_SECONDS, PUBLISHES
+from server.broker_metrics import GAPS, PLACED, PUBLISH_SECONDS, PUBLISHES, REPEATED
 from server.cluster import Cluster
 from server.context import Clock
 from server.control import Control, packed
@@ -143,7 +143,7 @@ class Broker:
             raise
         finally:
             PUBLISH_SECONDS.observe(time.perf_counter() - began)
-        PUBLISHES.labels("repeated" if place.repeated else "placed").inc()
+        (REPEATED if place.repeated else PLACED).inc()
         return place
 
     async def pass_on(self, channel: str, body: bytes) -> None:

@@ -10,6 +10,7 @@ PUBLISH_SECONDS = Histogram(
     "From asking for a publication to its place or refusal",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
 )
+PLACED, REPEATED = PUBLISHES.labels("placed"), PUBLISHES.labels("repeated")
 GAPS = Counter("hiroba_redis_gaps", "Times that something from Redis may not have arrived")
 REDIS_SECONDS = Histogram(
     "hiroba_redis_seconds",

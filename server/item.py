@@ -6,6 +6,7 @@ import msgpack
 import orjson
 
 from server.log import Log
+from server.packing import pack
 from server.publication import Publication
 
 log = Log(__name__)
@@ -31,7 +32,7 @@ class Item:
         self.chosen = chosen
         """Whether the sampled feed shows it."""
         self._body = b"" if hidden else publication.body
-        place: bytes = msgpack.packb(self.offset) + msgpack.packb(publication.at)
+        place = pack(self.offset) + pack(publication.at)
         self.packed = b"\x93" + place + (self._body or _NIL)
         self._text: bytes | None = None
 

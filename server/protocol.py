@@ -14,6 +14,7 @@ import orjson
 
 from server.errors import Refused
 from server.item import Item, json_of
+from server.packing import pack
 from server.websocket_frames import BINARY, TEXT
 
 VERSION: Final = 1
@@ -155,12 +156,12 @@ def push(
             *(_json_items(items), more),
         )
     parts = [
-        *(b"\x85" if of is None else b"\x87", b"\xa2ch", _packb(channel)),
-        *(b"\xa5epoch", _packb(epoch), b"\xa4from", _packb(covers[0])),
-        *(b"\xa2to", _packb(covers[1]), b"\xa4pubs", _packed_items(items)),
+        *(b"\x85" if of is None else b"\x87", b"\xa2ch", pack(channel)),
+        *(b"\xa5epoch", pack(epoch), b"\xa4from", pack(covers[0])),
+        *(b"\xa2to", pack(covers[1]), b"\xa4pubs", _packed_items(items)),
     ]
     if of is not None:
-        parts += (b"\xa2of", _packb(of), b"\xa3why", _packb(why))
+        parts += (b"\xa2of", pack(of), b"\xa3why", pack(why))
     return b"".join(parts)
 
 
@@ -169,7 +170,7 @@ def passing(encoding: Encoding, channel: str, bodies: Sequence[bytes]) -> bytes:
     if encoding is Encoding.JSON:
         joined = b",".join(map(json_of, bodies))
         return b'{"ch":%b,"now":[%b]}' % (orjson.dumps(channel), joined)
-    head = b"\x82\xa2ch" + _packb(channel) + b"\xa3now" + _array(len(bodies))
+    head = b"\x82\xa2ch" + pack(channel) + b"\xa3now" + _array(len(bodies))
     return head + b"".join(bodies)
 
 
@@ -250,19 +251,22 @@ def _packed_items(items: Sequence[Item]) -> bytes:
 
 
 def _pack(value: Any) -> bytes:
+    try:
+        return pack(value)
+    except TypeError:
+        return _joined(value)
+
+
+def _joined(value: Any) -> bytes:
+    """Pack a value that holds publications somewhere, which are packed already."""
     if isinstance(value, Items):
         return _packed_items(value.items)
     if isinstance(value, Mapping):
         parts = [_map(len(value))]
         for key, inner in value.items():
-            parts += (_packb(key), _pack(inner))
+            parts += (pack(key), _joined(inner))
         return b"".join(parts)
-    return _packb(value)
-
-
-def _packb(value: Any) -> bytes:
-    packed: bytes = msgpack.packb(value)
-    return packed
+    return pack(value)
 
 
 def _array(count: int) -> bytes:

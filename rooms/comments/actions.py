@@ -299,6 +299,9 @@ async def _tell_mentioned(
         with suppress(Refused, TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 people.update(await reads.members_named(ctx.db, keys))
+    people.discard(viewer.id or "")
+    if not people:
+        return
     body = events.packed(events.mentioned(key, events.author_of(viewer), text))
-    for person in people - {viewer.id}:
+    for person in people:
         await ctx.broker.notice(room.channel, person, body)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from rooms.worker import CHORES, HANDLERS
 from web.events import EVENTS, names_of
 
-PASSING = {"reactions.counted", "viewers.counted", "typing.started", "question.voted"}
+PASSING = {
+    "load.changed",
+    "reactions.counted",
+    "viewers.counted",
+    "typing.started",
+    "question.voted",
+}
 """Has no place in a room."""
 NOTICES = {
     *("mentioned", "you.muted", "you.unmuted", "you.banned", "you.unbanned"),
