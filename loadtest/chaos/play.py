@@ -62,11 +62,19 @@ class Play:
 
     async def mute(self, author: str) -> dict[str, Any]:
         """Let the moderator mute somebody for good; gives the reply. The checker knows of it."""
+        args = {"room": self.stage.room, "person": author, "seconds": None, "reason": "chaos"}
+        return await self._moderate("person.mute", args)
+
+    async def unmute(self, author: str) -> dict[str, Any]:
+        """Let the moderator free somebody."""
+        args = {"room": self.stage.room, "person": author, "reason": "chaos"}
+        return await self._moderate("person.unmute", args)
+
+    async def _moderate(self, command: str, args: dict[str, Any]) -> dict[str, Any]:
         if self._moderator is None:
             self._moderator = Client(self.stage.url, token=await self.stage.moderator())
             await self._moderator.open()
-        args = {"room": self.stage.room, "person": author, "seconds": None, "reason": "chaos"}
-        return await self._moderator.call("person.mute", args)
+        return await self._moderator.call(command, args)
 
     async def close(self) -> None:
         """Let the moderator go."""
@@ -157,10 +165,11 @@ async def play(
     members: list[Member] = []
     try:
         edges = [viewers_count * n // processes for n in range(processes + 1)]
-        shares = [(a, b - a, False) for a, b in pairwise(edges) if b > a]
-        shares += [(viewers_count, whole, True)] if whole else []
-        for first, count, complete in shares:
-            wanted = viewers.Watching(stage.url, stage.room, first, count, watching, complete)
+        shares = [(a, b - a) for a, b in pairwise(edges) if b > a]
+        for first, count in shares:
+            # The last process has the complete ones too.
+            more = whole if first + count == viewers_count else 0
+            wanted = viewers.Watching(stage.url, stage.room, first, count, watching, more)
             members.append(Member(f"viewers {first}", viewers.watch, wanted))
         posting = posters.Posting(stage.url, stage.room, speaking, rate, run)
         crowd = Member("posters", posters.post, posting)

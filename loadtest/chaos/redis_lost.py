@@ -56,6 +56,7 @@ async def lose(name: str, stage: Stage, options: argparse.Namespace, remember: R
         running.fault("people post again")
         await stage.ready()
         await running.settle()
+        await running.unmute(muted)
     _judge(running, known, after, muted)
     return told(
         name,

@@ -43,6 +43,7 @@ class Stage:
     servers: Servers
     room: str
     _moderator: str = ""
+    _talker: str = ""
     _runs: int = 0
     _frozen: set[int] = field(default_factory=set)
 
@@ -73,11 +74,13 @@ class Stage:
         return self._moderator
 
     async def talker(self) -> str:
-        """Give the token of a member who may be muted.
+        """Give the token of a member who may be muted, and is to be freed again.
 
         A visitor without an account would not do: with it everybody of the same address is muted.
         """
-        return await new_member(self.servers, f"Talker {self._runs}", "member")
+        if not self._talker:
+            self._talker = await new_member(self.servers, "Talker", "member")
+        return self._talker
 
     # Processes.
 

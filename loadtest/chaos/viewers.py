@@ -33,8 +33,8 @@ class Watching:
     viewers: int
     tokens: tuple[str, ...] = ()
     """Handed round; without any the viewers have no name."""
-    whole: bool = False
-    """Whether the viewers are complete clients over `websockets`, which cost ten times as much."""
+    whole: int = 0
+    """So many more are complete clients over `websockets`, which cost ten times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Viewer:
         self._code = 0
         self._tries = 0
         self._place: Place = (0, 0)
-        tokens = watching.tokens
+        tokens, light = watching.tokens, watching.first + watching.viewers
         self.client = Client(
             watching.url,
             token=tokens[number % len(tokens)] if tokens else "",
-            open_link=self._open_whole if watching.whole else self._open_light,
+            open_link=self._open_light if number < light else self._open_whole,
         )
         self.link: LightLink | None = None
         self.channel = self.client.channel(f"room:{watching.room}", feed="full", handler=self.take)
@@ -206,7 +206,8 @@ async def watch(side: Side, watching: Watching) -> None:
                     return viewer
                 raise RuntimeError(f"viewer {number} could not come in")
 
-        numbers = range(watching.first, watching.first + watching.viewers)
+        last = watching.first + watching.viewers + watching.whole
+        numbers = range(watching.first, last)
         viewers = await asyncio.gather(*map(enter, numbers))
         room = Room(viewers)
         side.send(len(viewers))
