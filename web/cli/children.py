@@ -88,6 +88,14 @@ class ManagedChild:
         """The process, or None while there is none."""
         return self._process.pid if self._process else None
 
+    @property
+    def serves(self) -> bool:
+        """Whether it takes new connections: it has said so, and is neither gone nor leaving."""
+        process = self._process
+        if process is None or process.pid is None:
+            return False
+        return process.said("ready") and not process.said(DRAINING)
+
     async def left(self) -> None:
         """Wait until the process that was replaced has ended; `look_after` sees to it."""
         await self._left.wait()

@@ -22,7 +22,9 @@ BACKLOG = 4096
 VARIABLE = "HIROBA_LISTENER"
 """Names the descriptor that a gateway inherits."""
 SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF = 51, 68
-BPF_RETURN = 0x06
+BPF_LOAD_WORD, BPF_MODULO, BPF_JUMP_IF_EQUAL, BPF_RETURN = 0x20, 0x94, 0x15, 0x06
+BPF_RANDOM = 0xFFFFF000 + 56
+"""Where a program loads a random number from."""
 
 
 def bind(settings: Settings) -> list[socket.socket]:
@@ -45,21 +47,32 @@ def inherited(descriptor: str) -> socket.socket:
     return socket.socket(fileno=int(descriptor))
 
 
-def steer(sockets: Sequence[socket.socket], chosen: int | None) -> None:
-    """Send new connections to one of these sockets, or with None to all of them evenly.
+def steer(sockets: Sequence[socket.socket], chosen: Sequence[int]) -> None:
+    """Spread new connections evenly over some of these sockets, or with none over all of them.
 
     Only Linux can; elsewhere, and where it is not allowed, all go on taking their share.
     """
     if not sys.platform.startswith("linux") or len(sockets) < 2:
         return
     with contextlib.suppress(OSError):
-        if chosen is None:
+        if not chosen or len(chosen) == len(sockets):
             sockets[0].setsockopt(socket.SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0)
         else:
-            # A program of one instruction for the whole group: return the number of the socket.
-            program = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RETURN, 0, 0, chosen))
-            filter = struct.pack("HL", 1, ctypes.addressof(program))
+            steps = _one_of(chosen)
+            program = ctypes.create_string_buffer(b"".join(steps))
+            filter = struct.pack("HL", len(steps), ctypes.addressof(program))
             sockets[0].setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, filter)
+
+
+def _one_of(numbers: Sequence[int]) -> list[bytes]:
+    """Write a program for the whole group of sockets: it returns one of their numbers at random."""
+    *first, last = numbers
+    steps = [(BPF_LOAD_WORD, 0, 0, BPF_RANDOM), (BPF_MODULO, 0, 0, len(numbers))]
+    for drawn, number in enumerate(first):
+        # When it is not this one, the next instruction is jumped over.
+        steps += [(BPF_JUMP_IF_EQUAL, 0, 1, drawn), (BPF_RETURN, 0, 0, number)]
+    steps.append((BPF_RETURN, 0, 0, last))
+    return [struct.pack("HBBI", *step) for step in steps]
 
 
 def _free(settings: Settings) -> int:

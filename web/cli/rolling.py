@@ -29,9 +29,14 @@ class Rolling:
         self._grace = grace
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is under way, and steers new connections itself."""
+        return self._task is not None and not self._task.done()
+
     def begin(self) -> None:
         """Begin, unless it goes on already."""
-        if self._task is None or self._task.done():
+        if not self.goes_on:
             self._task = asyncio.create_task(self._roll())
 
     async def stop(self) -> None:
@@ -49,12 +54,12 @@ class Rolling:
                     if child in gateways:
                         # Whom the old one sends away comes to its successor: so each gateway
                         # holds as many afterwards as before.
-                        listeners.steer(self._sockets, gateways.index(child))
+                        listeners.steer(self._sockets, [gateways.index(child)])
                     if not await self._replaced(child):
                         log.error("rolling.given_up", name=child.name)
                         return
         finally:
-            listeners.steer(self._sockets, None)
+            listeners.steer(self._sockets, ())
         log.info("rolling.done")
 
     async def _replaced(self, child: ManagedChild) -> bool:

@@ -19,6 +19,7 @@ from server.embedded_servers import PrivateServer
 from server.errors import SettingsError
 from server.log import Log
 from server.settings import Settings
+from web.cli import listeners
 from web.cli.children import READY, Backoff, ManagedChild, environment
 from web.cli.rolling import Rolling, has_terminal
 
@@ -80,6 +81,9 @@ class Supervisor:
             self.children.append(ManagedChild("demo", "demo", shared, module=people))
         self._grace = settings.drain_seconds + GRACE
         self._rolling = Rolling(self.children, sockets, self._grace)
+        self._sockets = sockets
+        self._steered = tuple(range(len(sockets)))
+        """Which gateways new connections are sent to."""
 
     def pids(self) -> dict[str, list[int]]:
         """Give the processes by role, the supervisor left out."""
@@ -173,8 +177,20 @@ class Supervisor:
                 RESTARTS.labels(child.name).inc(child.restarts - before)
             for server in self._servers():
                 self._look_after_server(server)
+            self.steer()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._any(self._wake, self._stop), ROUND)
+
+    def steer(self) -> None:
+        """Send new connections to gateways that serve, not into the queue of one that died."""
+        if self._rolling.goes_on:
+            self._steered = ()
+            return
+        gateways = [child for child in self.children if child.role == "gateway"]
+        serving = tuple(number for number, child in enumerate(gateways) if child.serves)
+        if serving != self._steered:
+            self._steered = serving
+            listeners.steer(self._sockets, serving)
 
     @staticmethod
     async def _any(*events: asyncio.Event) -> None:
