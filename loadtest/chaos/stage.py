@@ -144,6 +144,14 @@ class Stage:
         role = name.rpartition("-")[0] or name
         await self.until(lambda: name in self.pids(role), seconds)
 
+    async def serves(self, name: str, seconds: float = START_SECONDS) -> None:
+        """Wait until a gateway that was started again serves; NotStarted if not in time."""
+        deadline = time.monotonic() + seconds
+        while ("hiroba_connections", name) not in await self.metrics():
+            if time.monotonic() > deadline:
+                raise NotStarted(f"{name} does not serve after {seconds:g} s")
+            await asyncio.sleep(0.1)
+
     @staticmethod
     async def until(holds: Callable[[], bool], seconds: float) -> None:
         """Wait for something; NotStarted when it does not come in time."""
