@@ -57,6 +57,20 @@ def test_questions_are_asked_voted_shown_and_answered(live, window):
     expect(page.locator("li.qa")).to_contain_text("Yes, in the morning.")
 
 
+def test_what_is_left_out_under_load_is_said_until_it_is_over(live, window):
+    server = live()
+    page = opened(window, server)
+    line = page.locator("[data-part=load]")
+    expect(line).to_be_hidden()
+
+    for level, text in ((1, "a little later"), (4, "leave a pause"), (5, "a selection")):
+        server.now({"event": "load.changed", "level": level, "cooldown_ms": 0})
+        expect(line).to_contain_text(text)
+    server.now({"event": "load.changed", "level": 0, "cooldown_ms": 0})
+
+    expect(line).to_be_hidden()
+
+
 def test_a_question_is_sent_as_one(live, window):
     server = live()
     page = opened(window, server)
