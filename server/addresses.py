@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -32,6 +33,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     return str(found)
 
 
+@lru_cache(maxsize=4096)
 def prefix(address: str) -> str:
     """Give what limits count by: an IPv4 address itself, of an IPv6 address its /64."""
     found = _parse(address)
@@ -44,6 +46,7 @@ def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
     return any(address in network for network in trusted)
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> Address | None:
     """Read an address, also as `1.2.3.4:80` and `[::1]:80`; IPv4 written as IPv6 is IPv4."""
     text = text.strip()

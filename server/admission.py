@@ -23,6 +23,8 @@ class Admission:
         self._ctx = ctx
         self._keyring = keyring
         self._now = now
+        self._hosts = ctx.settings.hosts
+        self._origins = ctx.settings.origins
         self._buckets = LocalBuckets(ctx.settings.connect_rate)
 
     def judge(
@@ -40,8 +42,8 @@ class Admission:
             return Refusal.of(
                 429, "rate_limited", "Too many connections from here.", retry_after=seconds
             )
-        settings, headers = self._ctx.settings, request.headers
-        if headers.get("host", "").lower() not in settings.hosts:
+        headers = request.headers
+        if headers.get("host", "").lower() not in self._hosts:
             return Refusal.of(403, "forbidden", "This server has another name.")
         bearer = self.bearer(request)
         if "authorization" in headers and bearer is None:
@@ -49,7 +51,7 @@ class Admission:
         origin = headers.get("origin")
         if origin is None and bearer is None:
             return Refusal.of(403, "forbidden", "Without Origin a bearer token is needed.")
-        if origin is not None and origin not in settings.origins:
+        if origin is not None and origin not in self._origins:
             return Refusal.of(403, "forbidden", "Pages of this origin may not connect.")
         return None
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Any, Final
@@ -250,31 +251,37 @@ def _packed_items(items: Sequence[Item]) -> bytes:
     return _array(len(items)) + b"".join([item.packed for item in items])
 
 
+def _mark(inner: Any) -> Any:
+    """Stand in for publications inside a tree, which are packed already."""
+    if isinstance(inner, Mapping):
+        return dict(inner)
+    if not isinstance(inner, Items):
+        raise TypeError(f"{type(inner).__name__} has no place on the wire")
+    _marked.append(inner)
+    return _MARK
+
+
+_marked: list[Items] = []
+# Nobody can write it into a text: it is made anew in every process and never leaves it.
+_MARK: Final = msgpack.ExtType(1, os.urandom(16))
+_PACKED_MARK: Final = pack(_MARK)
+_pack_marked: Final[Callable[[Any], bytes]] = msgpack.Packer(default=_mark).pack
+
+
 def _pack(value: Any) -> bytes:
+    """Pack a tree in one go, then put the publications in it where they belong."""
     try:
-        return pack(value)
-    except TypeError:
-        return _joined(value)
-
-
-def _joined(value: Any) -> bytes:
-    """Pack a value that holds publications somewhere, which are packed already."""
-    if isinstance(value, Items):
-        return _packed_items(value.items)
-    if isinstance(value, Mapping):
-        parts = [_map(len(value))]
-        for key, inner in value.items():
-            parts += (pack(key), _joined(inner))
-        return b"".join(parts)
-    return pack(value)
+        pieces = _pack_marked(value).split(_PACKED_MARK)
+        joined = [pieces[0]]
+        for items, piece in zip(_marked, pieces[1:], strict=True):
+            joined += (_packed_items(items.items), piece)
+        return b"".join(joined)
+    finally:
+        _marked.clear()
 
 
 def _array(count: int) -> bytes:
     return _header(count, 0x90, b"\xdc", b"\xdd")
-
-
-def _map(count: int) -> bytes:
-    return _header(count, 0x80, b"\xde", b"\xdf")
 
 
 def _header(count: int, short: int, two: bytes, four: bytes) -> bytes:
