@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loadtest.chaos import posters
@@ -49,39 +49,40 @@ async def run(stage: Stage, options: argparse.Namespace) -> Report:
         stage, viewers_count=viewers, rate=RATE, processes=options.processes
     ) as running:
         await running.posted(10)
-        topic = await _topic(stage, running.run)
+        topic, live = await asyncio.gather(
+            _beside(stage, running, "topic"), _beside(stage, running, "live")
+        )
         await _frozen(stage, running, seconds, facts)
-        await _killed(stage, running, seconds, topic, facts)
+        await _killed(stage, running, seconds, (topic, live), facts)
         await running.settle()
-        running.problems += await _compare(stage, topic)
+        for room in (topic, live):
+            running.problems += await _compare(stage, room)
     away = _took(running, "frozen") + _took(running, "killed")
     limit = Limit("post answered p99 s while it is away", at_share(away, 0.99), ACK_SECONDS)
     return told(NAME, running, options, limits=(limit,), facts=facts)
 
 
-class Topic:
-    """A topic room, and what was poured into it and into the live room beside it."""
+@dataclass(slots=True)
+class Beside:
+    """A room beside the one that is watched, to be filled to the cap, and who fills it."""
 
-    def __init__(self, room: str, tokens: tuple[str, ...], run: str) -> None:
-        """Pour as two visitors."""
-        self.room = room
-        self.run = run
-        self.tokens = tokens
-        self.posted: list[Posted] = []
+    room: str
+    token: str
+    posted: list[Posted] = field(default_factory=list)
 
 
-async def _topic(stage: Stage, run: str) -> Topic:
+async def _beside(stage: Stage, running: Play, kind: str) -> Beside:
     made = await command(
         stage.servers,
-        *("room", "create", "--kind", "topic", "--slug", f"topic-{run}"),
-        *("--title", "Topic", "--json"),
+        *("room", "create", "--kind", kind, "--slug", f"{kind}-{running.run}"),
+        *("--title", f"{kind} beside", "--json"),
     )
-    tokens = await posters.tokens(stage.url, 2, f"{run} pours")
-    topic = Topic(str(json.loads(made)["id"]), tokens, run)
-    async with _client(stage, tokens[0]) as client:
+    [token] = await posters.tokens(stage.url, 1, f"{running.run} {kind}")
+    room = Beside(str(json.loads(made)["id"]), token)
+    async with Client(stage.url, token=token) as client:
         # Once a gateway has read the room, all find it without the database.
-        topic.posted = [await Pour([client], topic.room, f"{run}-f").post(client, 0)]
-    return topic
+        room.posted = [await Pour([client], room.room, f"{running.run}-first").post(client, 0)]
+    return room
 
 
 async def _frozen(stage: Stage, running: Play, seconds: float, facts: dict[str, Any]) -> None:
@@ -104,7 +105,11 @@ async def _frozen(stage: Stage, running: Play, seconds: float, facts: dict[str, 
 
 
 async def _killed(
-    stage: Stage, running: Play, seconds: float, topic: Topic, facts: dict[str, Any]
+    stage: Stage,
+    running: Play,
+    seconds: float,
+    beside: tuple[Beside, Beside],
+    facts: dict[str, Any],
 ) -> None:
     """Kill it, fill the logs to the cap, and let the supervisor start it again."""
     cap = int(stage.servers.environment["HIROBA_BACKLOG_CAP"])
@@ -114,7 +119,7 @@ async def _killed(
     end = time.monotonic() + seconds
     await stage.kill("postgres")
     await running.posted(10)
-    await _fill(stage, running, topic)
+    await _fill(stage, running, *beside)
     await asyncio.sleep(max(0.0, end - time.monotonic()))
     lengths = await _lengths(stage)
     facts["backlog_cap_a_partition"] = cap
@@ -126,28 +131,31 @@ async def _killed(
     await _drained(stage, running, facts, "killed")
 
 
-async def _fill(stage: Stage, running: Play, topic: Topic) -> None:
+async def _fill(stage: Stage, running: Play, topic: Beside, live: Beside) -> None:
     """Pour into both rooms until the topic room refuses and the live room saves no more."""
-    async with _client(stage, topic.tokens[0]) as writer, _client(stage, topic.tokens[1]) as talker:
-        long = Pour([writer], topic.room, f"{topic.run}-t")
-        if not await long.until(lambda p: p.word == "backlog", most=MOST_POURED, seconds=60):
-            running.problems.append("the topic room took everything")
-        live = Pour([talker], stage.room, f"{topic.run}-p")
-        if not await live.until(lambda p: p.unsaved, most=MOST_POURED, seconds=60):
-            running.problems.append("the live room never said `unsaved`")
-        refused = {p.word for p in live.posted if p.outcome != ACK}
-        if refused:
-            running.problems.append(f"the live room refused: {', '.join(sorted(refused))}")
-    running.fault(f"{len(long.posted)} and {len(live.posted)} lines fill the logs")
-    topic.posted += long.posted
-    running.history.posted += live.posted
+    if not await _pour(stage, running, topic, lambda posted: posted.word == "backlog"):
+        running.problems.append("the topic room took everything")
+    if not await _pour(stage, running, live, lambda posted: posted.unsaved):
+        running.problems.append("the live room never said `unsaved`")
+    refused = {posted.word for posted in live.posted if posted.outcome != ACK}
+    if refused:
+        running.problems.append(f"the live room refused: {', '.join(sorted(refused))}")
+    running.fault(f"{len(topic.posted)} and {len(live.posted)} lines fill the logs")
+
+
+async def _pour(stage: Stage, running: Play, room: Beside, ends: Callable[[Posted], bool]) -> bool:
+    async with Client(stage.url, token=room.token) as client:
+        pour = Pour([client], room.room, f"{running.run}-{room.room}")
+        ended = await pour.until(ends, most=MOST_POURED, seconds=60)
+        room.posted += pour.posted
+        return ended
 
 
 async def _comes_in(stage: Stage, running: Play) -> None:
     """A stranger who comes while it is away sees the room, on any gateway."""
     for number in range(4):
         try:
-            async with _client(stage, "") as client:
+            async with Client(stage.url) as client:
                 channel = client.channel(f"room:{stage.room}", feed="full")
                 async with asyncio.timeout(5):
                     await channel.subscribed()
@@ -169,16 +177,16 @@ async def _drained(stage: Stage, running: Play, facts: dict[str, Any], how: str)
     await running.posted(10)
 
 
-async def _compare(stage: Stage, topic: Topic) -> list[str]:
-    """Compare what the topic room acknowledged with its rows."""
+async def _compare(stage: Stage, room: Beside) -> list[str]:
+    """Compare what a room acknowledged as saved with its rows."""
     rows = await stage.query(
-        "SELECT client_message_id FROM messages WHERE room_id = $1", int(topic.room)
+        "SELECT client_message_id FROM messages WHERE room_id = $1", int(room.room)
     )
     kept = sorted(row[0] for row in rows)
-    said = sorted(p.client_message_id for p in topic.posted if p.outcome == ACK)
-    if kept == said:
+    said = [p for p in room.posted if p.outcome == ACK and not p.unsaved]
+    if kept == sorted(posted.client_message_id for posted in said):
         return []
-    return [f"topic room: {len(said)} lines were acknowledged, {len(kept)} are in the table"]
+    return [f"room {room.room}: {len(said)} lines are to be saved, {len(kept)} are in the table"]
 
 
 async def _lengths(stage: Stage) -> list[int]:
@@ -190,12 +198,6 @@ async def _lengths(stage: Stage) -> list[int]:
 async def _metric(stage: Stage, name: str) -> float:
     values = await stage.metrics()
     return sum(value for (known, _), value in values.items() if known == name)
-
-
-@asynccontextmanager
-async def _client(stage: Stage, token: str) -> AsyncIterator[Client]:
-    async with Client(stage.url, token=token) as client:
-        yield client
 
 
 def _took(running: Play, how: str) -> list[float]:

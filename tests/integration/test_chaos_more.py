@@ -49,4 +49,4 @@ async def test_readers_that_stop_reading_are_let_go_and_nobody_else_is(stage: St
 
 
 async def test_people_who_come_and_go_leave_nothing_behind(stage: Stage) -> None:
-    await holds(stage, "churn")
+    await holds(stage, "churn", "--seconds", "4")
