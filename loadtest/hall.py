@@ -52,7 +52,7 @@ def limits(connections: int) -> dict[str, str]:
 async def knows_setting(name: str) -> bool:
     """Tell whether the server has a setting."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web.cli", "serve", "--help"),
+        *(sys.executable, "-m", "web.cli", "--help"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=ROOT,
