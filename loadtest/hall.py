@@ -46,7 +46,14 @@ def limits(connections: int) -> dict[str, str]:
         "HIROBA_POST_RATE": "1000000/1s",
         "HIROBA_CHANNEL_RATE": "1000000",
         "HIROBA_BACKLOG_CAP": "5000000",
+        # What is left out under flood would not be measured.
+        "HIROBA_SHEDDING": "0",
     }
+
+
+def told(settings: Mapping[str, str]) -> str:
+    """Give settings as a fact of a report."""
+    return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
 async def knows_setting(name: str) -> bool:

@@ -18,10 +18,12 @@ from loadtest.hall import (
     Hall,
     alone,
     fan_out,
+    limits,
     median,
     per_delivery,
     processes,
     ratio,
+    told,
     writers,
     yardstick,
 )
@@ -84,6 +86,7 @@ async def run(chosen: argparse.Namespace) -> Report:
     report.facts = {
         "measured": "the gateway that fans out, from Redis to the sockets; all its threads",
         "beside_it_on_these_cpus": SHARED,
+        "settings": told(limits(max(audiences))),
         "company_of_the_yardstick": "the same, with as many comments for a room that nobody reads",
     }
     report.plots["fanout.svg"] = plot(report.rows)

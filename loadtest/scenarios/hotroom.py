@@ -18,6 +18,7 @@ from loadtest.hall import (
     hall,
     limits,
     processes,
+    told,
     writers,
 )
 from loadtest.native.client import Encoding, LoadClient, check_files, hiroba
@@ -67,7 +68,11 @@ async def run(chosen: argparse.Namespace) -> Report:
         async with started(raised, 1) as servers, hall("hall", servers, authors=AUTHORS) as made:
             await _measure(report, asked, {asked: made}, chosen)
     entrance = "the measured gateway" if chosen.entrance == "own" else "a gateway beside it"
-    report.facts = {"comments_come_in_by": entrance, "on_the_same_cpus": SHARED}
+    report.facts = {
+        "comments_come_in_by": entrance,
+        "on_the_same_cpus": SHARED,
+        "settings": told(limits(chosen.viewers)),
+    }
     label = "deliveries a second of one gateway process"
     bars = [
         Bar(f"{row.viewers:,} viewers, {row.more['comments_per_second']}/s", _rate_of(row), REACH)

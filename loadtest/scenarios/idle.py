@@ -8,7 +8,7 @@ import secrets
 from typing import Final
 
 from loadtest import cpu
-from loadtest.hall import limits, per_delivery, ratio, yardstick
+from loadtest.hall import limits, per_delivery, ratio, told, yardstick
 from loadtest.native.client import Encoding, LoadClient, check_files, hiroba
 from loadtest.native.yardstick import Round
 from loadtest.options import Commands, add_out, count
@@ -58,6 +58,7 @@ async def run(chosen: argparse.Namespace) -> Report:
     report.facts = {
         "measured": "one gateway process; nameless viewers, connected and subscribed to one room",
         "on_the_same_cpus": "load client, worker, Valkey, PostgreSQL",
+        "settings": told(limits(viewers)),
     }
     kilobytes = row.rss_kb_per_connection or 0.0
     bars = [Bar("KB of an idle viewer", kilobytes, REACH_KB)]

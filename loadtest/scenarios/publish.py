@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadtest import cpu
-from loadtest.hall import Hall, hall, limits, median, per_delivery, ratio, yardstick
+from loadtest.hall import Hall, hall, limits, median, per_delivery, ratio, told, yardstick
 from loadtest.native.yardstick import Round
 from loadtest.options import Commands, add_out, count, seconds
 from loadtest.plots import Bar, bar_plot
@@ -59,7 +59,7 @@ async def run(chosen: argparse.Namespace) -> Report:
     rounds: dict[str, list[Taken]] = {name: [] for name in work}
     yards: list[Round] = []
     async with AsyncExitStack() as stack:
-        servers = await stack.enter_async_context(started(limits(chosen.authors), 1))
+        servers = await stack.enter_async_context(started(limits(0), 1))
         room = await stack.enter_async_context(hall("publish", servers, authors=chosen.authors))
         yard = await stack.enter_async_context(yardstick(chosen.readers))
         await room.post(WARM_UP)
@@ -114,6 +114,7 @@ def tell(
     report.facts = {
         "measured": "the gateway that takes the comments; nobody reads the room",
         "on_the_same_cpus": "publisher, worker, Valkey, PostgreSQL",
+        "settings": told(limits(0)),
     }
     bars = [
         Bar(row.name, float(row.more.get("ratio_comment", row.more["cpu_us_per_comment"])), REACH)

@@ -54,6 +54,8 @@ def raised(replay: Replay) -> dict[str, str]:
         "HIROBA_MAX_CONNECTIONS": str(max(20_000, 2 * sockets)),
         # ... and a faster replay makes people type faster than they did.
         "HIROBA_POST_RATE": f"{math.ceil(5 * max(1.0, replay.speed))}/10s",
+        # ... and makes a flood of what was none.
+        "HIROBA_SHEDDING": "0",
     }
 
 

@@ -127,6 +127,10 @@ async def test_more_viewers_than_files_are_refused_before_anything_starts() -> N
         await run("idle", "--viewers", "2000000000")
 
 
+async def test_a_setting_of_the_server_is_found_in_its_help() -> None:
+    assert await hall_module.knows_setting(hall_module.WRITER)
+
+
 async def test_a_writer_that_the_server_does_not_know_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from loadtest.errors import CannotRun
-from loadtest.hall import FanOut, limits, ratio
+from loadtest.hall import WRITER, FanOut, limits, ratio
 from loadtest.machine import machine, processor
 from loadtest.native import build
 from loadtest.native.client import Aim, Counts, Encoding, check_files, hiroba
@@ -130,7 +130,7 @@ def test_a_cache_that_others_may_write_to_is_refused(
 
 
 def test_the_raised_limits_are_settings_of_the_server() -> None:
-    settings = Settings.from_env(limits(30_000))
+    settings = Settings.from_env({**limits(30_000), WRITER: "write"})
 
     assert settings.max_connections == 60_000
     assert settings.post_rate.most >= 1_000_000
