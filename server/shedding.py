@@ -104,6 +104,8 @@ class Shedding:
     """
 
     def __init__(self, ctx: Context) -> None:
+        self.level = 0
+        """The level that counts."""
         self._allowed = ctx.settings.shedding
         self.policy = Policy()
         self.shed: Counter[str] = Counter()
@@ -113,11 +115,6 @@ class Shedding:
         self._now = 0.0
         self._told_at = -TELL_SECONDS
         self._told = 0
-
-    @property
-    def level(self) -> int:
-        """Give the level that counts."""
-        return max([self.policy.level, *(level for level, _ in self._others.values())])
 
     def sheds(self, step: Step, name: str = "") -> bool:
         """Tell whether a step is in force, and count by name what is left out because of it."""
@@ -133,12 +130,14 @@ class Shedding:
         self.policy.turn(load.pressure if self._allowed else 0.0, now)
         heard = self._others.items()
         self._others = {who: each for who, each in heard if now - each[1] < HEARD_SECONDS}
+        self._settle()
 
     def hear(self, who: str, level: int) -> None:
         """Learn the level of another process."""
         self._others.pop(who, None)
         if level > 0 and self._allowed:
             self._others[who] = (min(level, max(Step)), self._now)
+        self._settle()
 
     def to_tell(self) -> int | None:
         """Give the own level when the others should be told it: changed, or not told for long."""
@@ -148,6 +147,9 @@ class Shedding:
             return None
         self._told, self._told_at = level, self._now
         return level
+
+    def _settle(self) -> None:
+        self.level = max([self.policy.level, *(level for level, _ in self._others.values())])
 
     @property
     def patience(self) -> float:
