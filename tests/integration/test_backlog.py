@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgpack
 import pytest
 from prometheus_client import REGISTRY
+from redis.asyncio import Redis
 
 from server.backlog import Backlog
 from server.broker import Broker
@@ -13,8 +15,11 @@ from server.context import Context, system_clock
 from server.database import Database
 from server.errors import Refused
 from server.keys import PARTITIONS, partition_of
+from server.outbox import add, sweep
+from server.publication import Publish
 from server.settings import Settings
 from tests.integration.channels import ROOM, Known, line, until
+from tests.integration.lines import TABLES, working
 
 
 @pytest.fixture
@@ -91,3 +96,39 @@ async def test_each_link_times_redis_once_a_second_and_publishes_count(ctx: Cont
     assert value("hiroba_publishes_total", outcome="denied") == denied + 1
     assert value("hiroba_publish_seconds_count") == timed + 2
     await until(lambda: value("hiroba_redis_seconds_count") > before)
+
+
+async def test_what_a_worker_saves_and_puts_aside_is_counted_with_what_it_owns(
+    ctx: Context, settings: Settings
+) -> None:
+    await ctx.db.run(TABLES)
+    applied = value("hiroba_log_entries_applied_total")
+    dead = value("hiroba_log_entries_dead_total")
+    unknown = msgpack.packb({"event": "nobody.knows"})
+
+    await ctx.broker.publish(line("one", gated=False))
+    await ctx.broker.publish(Publish(channel=ROOM, body=unknown, publisher="m1"))
+    async with working(settings, ctx.db):
+        await until(lambda: value("hiroba_log_entries_dead_total") == dead + 1)
+        await until(lambda: value("hiroba_log_partitions_owned") == PARTITIONS)
+
+    assert value("hiroba_log_entries_applied_total") == applied + 1
+
+
+async def test_rows_that_were_left_behind_are_counted_when_they_are_swept(ctx: Context) -> None:
+    before = value("hiroba_outbox_swept_total")
+    async with ctx.db.transaction() as transaction:
+        await add(transaction, line("one", gated=False))
+
+    await sweep(ctx, older_than=0)
+
+    assert value("hiroba_outbox_swept_total") == before + 1
+
+
+async def test_a_killed_subscription_counts_as_a_gap_of_redis(ctx: Context, redis: Redis) -> None:
+    await ctx.broker.subscribe(ROOM)
+    before = value("hiroba_redis_gaps_total")
+
+    await redis.execute_command("CLIENT", "KILL", "TYPE", "PUBSUB")
+
+    await until(lambda: value("hiroba_redis_gaps_total") > before)
