@@ -13,9 +13,9 @@ from loadtest.chaos.stage import Stage
 from loadtest.report import Report
 
 NAME: Final = "pubsub-killed"
-VIEWERS: Final = 500
+VIEWERS: Final = 200
 KILLS: Final = 60
-RATE: Final = 100.0
+RATE: Final = 50.0
 FILLED_SECONDS: Final = 1.0
 
 
