@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,13 +64,19 @@ def told(
     for limit in limits:
         report.facts[f"{limit.name} (at most {limit.most:g})"] = round(limit.value, 3)
     report.problems = [*play.problems, *check(history, allowed)]
-    if not options.untimed:
-        report.problems += (
-            f"{limit.name}: {limit.value:.3f}, at most {limit.most:g}"
-            for limit in limits
-            if limit.value > limit.most
-        )
+    report.problems += too_slow(limits, options)
     return report
+
+
+def too_slow(limits: Sequence[Limit], options: argparse.Namespace) -> list[str]:
+    """Give the figures that exceed their bounds; none in an untimed run."""
+    if options.untimed:
+        return []
+    return [
+        f"{limit.name}: {limit.value:.3f}, at most {limit.most:g}"
+        for limit in limits
+        if limit.value > limit.most
+    ]
 
 
 def resume_limit(play: Play, most: float) -> Limit:

@@ -24,7 +24,10 @@ from loadtest.chaos.history import (
     Watch,
     read,
 )
+from loadtest.chaos.outcome import Limit, too_slow
 from loadtest.chaos.play import at_share
+from loadtest.chaos.table import FAULTS
+from loadtest.scenarios.chaos import defaults
 
 EPOCH = 1_763_750_000_123
 
@@ -277,3 +280,20 @@ def test_the_share_of_few_values_is_one_of_them() -> None:
     assert at_share([], 0.99) == 0.0
     assert at_share([3.0], 0.99) == 3.0
     assert at_share([float(n) for n in range(200)], 0.99) == 198.0
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_tells_what_it_is_and_has_the_common_options(name: str) -> None:
+    options = defaults(name, "--scale", "0.02", "--untimed")
+
+    assert (FAULTS[name].__doc__ or "").endswith(".")
+    assert (options.scale, options.untimed, options.out) == (0.02, True, None)
+
+
+def test_limits_of_time_are_judged_only_in_a_timed_run() -> None:
+    timed, untimed = defaults("redis-cut"), defaults("redis-cut", "--untimed")
+    slow = (Limit("resume p99 s", 7.5, 5.0),)
+
+    assert too_slow(slow, timed) == ["resume p99 s: 7.500, at most 5"]
+    assert too_slow(slow, untimed) == []
+    assert too_slow((Limit("resume p99 s", 5.0, 5.0),), timed) == []
