@@ -7,6 +7,7 @@ import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
@@ -107,7 +108,8 @@ class Presence:
                 for kind, count in counts.items():
                     self.add(channel, kind, count)
                 continue
-            await self._ctx.broker.pass_on(channel, tallied(channel, counts, sums))
+            with suppress(Refused):
+                await self._ctx.broker.pass_on(channel, tallied(channel, counts, sums))
 
     async def note(
         self,
@@ -120,11 +122,19 @@ class Presence:
         self._noted |= audience.keys()
         channels = {**gone, **audience}
         calls = (self._note(name, self._ctx.broker.id, n) for name, n in channels.items())
-        sums = await asyncio.gather(*calls)
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        # On a Cluster one node may be away: only its channels keep their last count.
         self._noted = set(audience)
-        self._known = {name: n for name, n in zip(channels, sums, strict=True) if name in audience}
-        for channel, viewers in self._known.items():
-            tell_here(channel, counted(channel, viewers))
+        for channel, viewers in zip(channels, answers, strict=True):
+            if isinstance(viewers, Refused):
+                self._noted.add(channel)
+            elif isinstance(viewers, BaseException):
+                raise viewers
+            elif channel in audience:
+                self._known[channel] = viewers
+                tell_here(channel, counted(channel, viewers))
+        for channel in self._known.keys() - audience.keys():
+            del self._known[channel]
 
     async def withdraw(self) -> None:
         """Take what this process counted back: whoever was here is counted elsewhere."""
