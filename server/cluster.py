@@ -237,8 +237,9 @@ class Cluster:
         if topology == self._topology or not nodes:
             return
         for node in nodes - self.nodes.keys():
-            log.info("cluster: %s serves slots", node)
-            self.nodes[node] = RedisLink(self.connect(node), self._name)
+            if self._keeper is not None:
+                log.info("cluster: %s serves slots now", node)
+            self.nodes[node] = RedisLink(self.connect(node), f"{self._name}-{node}")
             self.nodes[node].begin()
         for node in self.nodes.keys() - nodes:
             log.info("cluster: %s serves no slot any more", node)

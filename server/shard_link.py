@@ -23,7 +23,8 @@ class ShardLink(SubscriberLink):
         on_moved: Callable[[ShardLink, str, ReplyError | None], None],
     ) -> None:
         """`on_moved` is told of a channel that this node serves no longer, and the error if any."""
-        super().__init__(address, on_payload, on_gap)
+        name = f"subscriber-{Node(address.host, address.port)}"
+        super().__init__(address, on_payload, on_gap, name=name)
         self._on_moved = on_moved
         self._asked: deque[bytes] = deque()
         """What was sent and has no answer yet: an error names no channel, but comes in its turn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -133,20 +133,28 @@ class RedisCluster:
         """Give another node."""
         return self.nodes[(self.nodes.index(node) + 1) % 3]
 
-    def move_by_keys(
-        self, key: str, to: ClusterNode, between: Callable[[], None] = lambda: None
-    ) -> None:
+    def move_by_keys(self, key: str, to: ClusterNode) -> None:
         """Move a key's slot as `redis-cli --cluster reshard` does, key by key."""
+        source = self.begin_move(key, to)
+        while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot_of(key), 5):
+            self.move_keys(source, to, *keys)
+        self.end_move(key, source, to)
+
+    def begin_move(self, key: str, to: ClusterNode) -> ClusterNode:
+        """Put a slot on its way; gives where it comes from."""
         slot, source = slot_of(key), self.owner(key)
         to.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
         source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", to.id)
-        while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 5):
-            between()
-            source.client.execute_command(
-                "MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", *keys
-            )
+        return source
+
+    def move_keys(self, source: ClusterNode, to: ClusterNode, *keys: str) -> None:
+        """Move some keys of a slot that is on its way."""
+        source.client.execute_command("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", *keys)
+
+    def end_move(self, key: str, source: ClusterNode, to: ClusterNode) -> None:
+        """Tell all nodes who owns the slot from now."""
         for node in (to, source, *self.nodes):
-            node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", to.id)
+            node.client.execute_command("CLUSTER SETSLOT", slot_of(key), "NODE", to.id)
 
     def move_at_once(self, key: str, to: ClusterNode) -> bool:
         """Move a key's slot by Valkey's atomic migration; False where the server has none."""

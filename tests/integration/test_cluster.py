@@ -18,6 +18,7 @@ from server.keys import PARTITIONS, keys_of
 from server.publication import Flag
 from server.sessions import Sessions
 from server.settings import Settings
+from server.topology import slot_of
 from tests.integration.channel_reader import Reader
 from tests.integration.channels import Known, Listener, brokers, line, refusal, until
 from tests.integration.lines import TABLES, counted, eventually, texts, working
@@ -203,6 +204,35 @@ async def test_while_slots_move_every_publication_arrives_once_and_none_is_calle
         everything = [p for taken in reader.taken.values() for p in taken]
         assert not any(publication.flags & Flag.GAP for publication in everything)
         assert reader.repairs >= 1
+
+
+async def test_what_lies_half_here_and_half_there_is_found_and_nothing_is_published_by_halves(
+    cluster: RedisCluster,
+) -> None:
+    channel = CHANNELS[5]
+    keys = keys_of(channel)
+    async with brokers(cluster.url, Known()) as broker:
+        await broker.publish(line("before", channel=channel))
+        await broker.call("SET", f"{keys.channel}:note", "kept")
+        to = cluster.other(cluster.owner(keys.channel))
+        source = cluster.begin_move(keys.channel, to)
+        cluster.move_keys(source, to, keys.channel, keys.window, f"{keys.channel}:note")
+
+        note = await broker.call("GET", f"{keys.channel}:note")
+        window = await broker.window(channel, 0)
+        refused = await refusal(broker.publish(line("refused", channel=channel)))
+        waiting = asyncio.create_task(broker.publish(line("after", channel=channel)))
+        rest = source.client.execute_command("CLUSTER GETKEYSINSLOT", slot_of(keys.channel), 99)
+        cluster.move_keys(source, to, *rest)
+        cluster.end_move(keys.channel, source, to)
+        place = await waiting
+        newest = await broker.newest(channel, 10)
+
+    assert note == b"kept"
+    assert [entry.offset for entry in window.entries] == [1]
+    assert refused.code == "unavailable"
+    assert place.offset == 2
+    assert [entry.offset for entry in newest.entries] == [1, 2]
 
 
 async def test_a_slot_that_moved_while_nobody_spoke_is_heard_at_its_new_owner(
