@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from typing import Final, Protocol
 
@@ -39,6 +40,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 def main() -> int:
     """Give 0 when every check held, 1 when one did not, 2 when the run was not possible."""
     options = _parser().parse_args()
+    # As Ctrl-C does: the servers that were started are stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         told = asyncio.run(SCENARIOS[options.scenario].run(options))
     except CannotRun as error:
