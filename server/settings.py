@@ -41,7 +41,7 @@ class Settings:
     """Everything that can be configured; made by `from_env`, or by `for_tests`."""
 
     database_url: str = _setting("", "PostgreSQL 16 or newer; empty starts a private one")
-    redis_url: str = _setting("", "Redis 7 or Valkey 7.2, or a Cluster of them; empty starts a private one")
+    redis_url: str = _setting("", "Redis 7 or Valkey 7.2, or a Cluster; empty starts a private one")
     public_url: str = _setting("", "the address people type; default http://127.0.0.1:PORT")
     port: int = _setting(8000, "the port of pages and sockets; 0 takes a free one", 0, 65535)
     bind: str = _setting("127.0.0.1", "the address to listen on; needs PUBLIC_URL unless loopback")
