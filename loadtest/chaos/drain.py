@@ -16,7 +16,7 @@ from loadtest.report import Report
 
 NAME: Final = "drain"
 VIEWERS: Final = 5000
-RATE: Final = 20.0
+RATE: Final = 8.0
 RESUME_SECONDS: Final = 5.0
 TURN_SECONDS: Final = 60.0
 """How long one process may take to give way, its drain included."""
