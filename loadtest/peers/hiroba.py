@@ -17,7 +17,7 @@ from loadtest.servers import Servers, new_room, started
 from server.client import Client
 
 TITLE: Final = "Hiroba, gateway"
-ALL: Final = "Hiroba, with worker, Valkey, SQL"
+ALL: Final = "Hiroba, all processes"
 POSTERS: Final = 4
 """Who post in turn: what one connection asks is done one after another."""
 

@@ -24,11 +24,12 @@ STYLE: Final = """
   .ours { fill: #0f766e } .peer { fill: #8c96a3 }
   .axis { stroke: #e4e8ec } .one { stroke: #c2410c; stroke-dasharray: 4 3 }
   .bold { font-weight: 600 }
+  .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117; stroke: #30363d }
     text { fill: #e6edf3 } .quiet { fill: #9198a1 }
     .ours { fill: #2dd4bf } .peer { fill: #6e7681 }
-    .axis { stroke: #21262d } .one { stroke: #fb923c }
+    .axis { stroke: #21262d } .one { stroke: #fb923c } .value { stroke: #0d1117 }
   }
 """
 
@@ -43,11 +44,11 @@ class Column(NamedTuple):
 
 COLUMNS: Final = (
     Column("one comment at a time", "ratio_to_c_send", NAMES),
-    Column("200 comments a second", "busy_ratio_to_c_send", NAMES + COLUMN + SPACE),
+    Column("{rate:g} comments a second", "busy_ratio_to_c_send", NAMES + COLUMN + SPACE),
 )
 
 
-def plot(rows: Sequence[Row], machine: Mapping[str, Value]) -> str:
+def plot(rows: Sequence[Row], rate: float, machine: Mapping[str, Value]) -> str:
     """Draw the rows of the fewest viewers: what a delivery costs, as a ratio to C `send()`."""
     viewers = min((row.viewers for row in rows), default=0)
     shown = [row for row in rows if row.viewers == viewers and row.name != "C send()"]
@@ -61,7 +62,7 @@ def plot(rows: Sequence[Row], machine: Mapping[str, Value]) -> str:
     ]
     bottom = TOP + STEP * len(shown)
     for column, most in zip(COLUMNS, MOST, strict=True):
-        parts += _axis(column, most, bottom)
+        parts += _axis(column, column.title.format(rate=rate), most, bottom)
         for number, row in enumerate(shown):
             parts += _bar(column, most, row, TOP + STEP * number)
     for number, row in enumerate(shown):
@@ -77,8 +78,8 @@ def plot(rows: Sequence[Row], machine: Mapping[str, Value]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _axis(column: Column, most: float, bottom: int) -> list[str]:
-    parts = [f'<text class="quiet" x="{column.x}" y="54">{column.title}</text>']
+def _axis(column: Column, title: str, most: float, bottom: int) -> list[str]:
+    parts = [f'<text class="quiet" x="{column.x}" y="54">{title}</text>']
     for tick in TICKS:
         x = column.x + COLUMN * tick / most
         kind = "one" if tick == 1 else "axis"

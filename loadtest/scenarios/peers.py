@@ -72,7 +72,7 @@ async def run(chosen: argparse.Namespace) -> Report:
         measuring.result()
     if not report.rows:
         raise CannotRun("nothing could be measured")
-    report.plots["peers.svg"] = plot(report.rows, report.machine)
+    report.plots["peers.svg"] = plot(report.rows, chosen.rate, report.machine)
     return report
 
 

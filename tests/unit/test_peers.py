@@ -234,13 +234,14 @@ def test_the_plot_has_a_bar_for_each_figure_and_marks_what_is_cut_or_lost() -> N
         Row("Hiroba", 500, 5.0, 1.0),
     ]
 
-    svg = plot(made, {"machine": "a machine", "cpus": 2, "date": "2026-01-02T03:04:05Z"})
+    svg = plot(made, 150, {"machine": "a machine", "cpus": 2, "date": "2026-01-02T03:04:05Z"})
 
     assert svg.count('class="bar ours"') == 2
     assert svg.count('class="bar peer"') == 1
     assert svg.count("<path") == 1
     assert "100 (lost some)" in svg
     assert "a &lt;slow&gt; one" in svg
+    assert ">150 comments a second<" in svg
     assert "prefers-color-scheme: dark" in svg
 
 
