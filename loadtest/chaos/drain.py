@@ -16,7 +16,9 @@ from loadtest.report import Report
 
 NAME: Final = "drain"
 VIEWERS: Final = 5000
-RATE: Final = 8.0
+RATE: Final = 4.0
+SHARED: Final = 25
+"""Viewers that are the same visitor: each of its connections is counted with the others."""
 RESUME_SECONDS: Final = 5.0
 TURN_SECONDS: Final = 60.0
 """How long one process may take to give way, its drain included."""
@@ -33,7 +35,12 @@ async def run(stage: Stage, options: argparse.Namespace) -> Report:
     """Restart all in turn, then tell one gateway to end, and see that everybody stays whole."""
     viewers = scaled(VIEWERS, options, least=40)
     async with play(
-        stage, viewers_count=viewers, rate=RATE, processes=options.processes, named=4, whole=2
+        stage,
+        viewers_count=viewers,
+        rate=RATE,
+        processes=options.processes,
+        named=max(4, viewers // SHARED),
+        whole=2,
     ) as running:
         await running.posted(10)
         before = await _shares(stage)
