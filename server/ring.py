@@ -14,6 +14,7 @@ import mmap
 import os
 import socket
 import struct
+import weakref
 from array import array
 from typing import Any, Final
 
@@ -59,18 +60,15 @@ class Ring:
         flags = SUBMIT_ALL | COOP_TASKRUN | SINGLE_ISSUER
         struct.pack_into("<III", parameters, 0, 0, 0, flags)
         self._fd = self._call(SETUP, entries, ctypes.addressof(parameters))
-        try:
-            self._map(parameters.raw)
-        except BaseException:
-            os.close(self._fd)
-            raise
+        self._close = weakref.finalize(self, os.close, self._fd)
+        self._map(parameters.raw)
         self._buffer = ctypes.create_string_buffer(BUFFER)
         self._bytes = b""
         """What stands in the buffer."""
 
     def close(self) -> None:
-        """Give it back to the kernel."""
-        os.close(self._fd)
+        """Give it back to the kernel; otherwise that happens when nobody knows it any more."""
+        self._close()
 
     def entry(self, fd: int) -> bytes:
         """Give the entry that sends the buffer to a descriptor; its length is set when used."""
