@@ -21,7 +21,7 @@ NAME: Final = "readers-stuck"
 READERS: Final = 1000
 VIEWERS: Final = 200
 RATE: Final = 20.0
-LINES: Final = 3000
+LINES: Final = 1000
 """Poured before and while they are stuck: several times what the kernel takes for a reader."""
 LEAST_LINES: Final = 700
 PADDING: Final = 400
