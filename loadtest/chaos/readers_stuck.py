@@ -55,6 +55,11 @@ async def run(stage: Stage, options: argparse.Namespace) -> Report:
 
         begin = running.fault(f"{readers} more viewers read along")
         await pour.until(lambda posted: False, most=lines, seconds=PATIENCE)
+        # Whoever has just lost its connection would come back and read.
+        stuck.send(("connected", PATIENCE))
+        away = int(await stuck.receive()) + await running.connected(PATIENCE)
+        if away:
+            running.problems.append(f"{away} were away when the readers stopped")
         open_before = await _open(stage)
         memory_before = _memory(stage)
 
