@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from loadtest.chaos import posters, processes, viewers
+from loadtest.chaos.history import ACK
 from loadtest.chaos.outcome import Limit, scaled, told
 from loadtest.chaos.play import Play, at_share, play
 from loadtest.chaos.pouring import Pour
@@ -55,11 +56,12 @@ async def run(stage: Stage, options: argparse.Namespace) -> Report:
 
         begin = running.fault(f"{readers} more viewers read along")
         await pour.until(lambda posted: False, most=lines, seconds=PATIENCE)
-        # Whoever has just lost its connection would come back and read.
-        stuck.send(("connected", PATIENCE))
-        away = int(await stuck.receive()) + await running.connected(PATIENCE)
+        # Whoever is far behind, or has just lost its connection, would come back and read.
+        top = max(posted.line.place for posted in pour.posted if posted.outcome == ACK)
+        stuck.send(("reach", viewers.Reach(top, PATIENCE)))
+        away = int(await stuck.receive()) + await running.reach(top, PATIENCE)
         if away:
-            running.problems.append(f"{away} were away when the readers stopped")
+            running.problems.append(f"{away} were behind when the readers stopped")
         open_before = await _open(stage)
         memory_before = _memory(stage)
 
