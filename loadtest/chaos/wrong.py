@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 import time
@@ -51,7 +52,7 @@ async def wrong_gateway(servers: Servers, shift: int) -> AsyncIterator[Gate]:
             "HIROBA_PORT": str(port),
             "HIROBA_LISTENER": str(listener.fileno()),
             "HIROBA_DRAIN_SECONDS": "0",
-            "PYTHONPATH": str(FOLDER),
+            "PYTHONPATH": f"{FOLDER}{os.pathsep}{ROOT}",
             "WRONG_CLOCK": str(shift),
         },
     )
