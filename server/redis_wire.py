@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NoReturn, cast
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 
@@ -75,11 +76,14 @@ def _tls(ca_file: str, is_checked: bool) -> ssl.SSLContext:
 
 def urls_of(url: str) -> list[str]:
     """Give an address for each host of REDIS_URL: several nodes of a Cluster may be named."""
-    parts = urlsplit(url)
-    who, sign, hosts = parts.netloc.rpartition("@")
-    if parts.scheme == "unix":
+    # Not urlsplit: it refuses a bracket that does not stand first.
+    scheme, colon, rest = url.partition("://")
+    if scheme == "unix":
         return [url]
-    return [urlunsplit(parts._replace(netloc=f"{who}{sign}{host}")) for host in hosts.split(",")]
+    place = re.split("[/?#]", rest, maxsplit=1)[0]
+    who, sign, hosts = place.rpartition("@")
+    after = rest[len(place) :]
+    return [f"{scheme}{colon}{who}{sign}{host}{after}" for host in hosts.split(",")]
 
 
 def parse_url(url: str) -> Address:

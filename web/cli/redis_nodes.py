@@ -30,7 +30,7 @@ async def topology_of(client: Any, url: str) -> Topology | None:
 
 def at(url: str, node: Node) -> str:
     """Give the address of a node, with what REDIS_URL says about signing in."""
-    parts = urlsplit(url)
+    parts = urlsplit(urls_of(url)[0])
     who, sign, _ = parts.netloc.rpartition("@")
     scheme = "redis" if parts.scheme == "unix" else parts.scheme
     return urlunsplit((scheme, f"{who}{sign}{node}", "", parts.query, ""))
