@@ -9,7 +9,7 @@ def opened(window, server, *, lang="en", **options):
     """Open the room and wait until its socket is joined."""
     page = window(**options)
     page.goto(f"{server.url}/rooms/live?lang={lang}")
-    page.wait_for_function("document.querySelector('live-stage:defined')")
+    page.wait_for_selector("live-stage:defined", state="attached")
     until(lambda: server.connected == 1)
     return page
 

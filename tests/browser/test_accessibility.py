@@ -84,7 +84,7 @@ async def test_no_page_breaks_a_rule(
         broken += await violations(page, axe, path)
     for path in ("/rooms/shop", "/rooms/skin"):
         await page.goto(f"{people.town.urls[0]}{path}?lang={lang}")
-        await page.wait_for_function("document.querySelector('room-composer:defined')")
+        await page.wait_for_selector("room-composer:defined", state="attached")
         for dialog in await page.eval_on_selector_all("dialog", "all => all.map(one => one.id)"):
             await page.evaluate(f"document.getElementById('{dialog}').showModal()")
             broken += await violations(page, axe, f"{path}#{dialog}")

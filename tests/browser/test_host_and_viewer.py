@@ -50,7 +50,7 @@ def owner(hiroba: Running, owner_link: str, owner_state: dict[str, object], wind
         page.fill("#name", "Natsuki")
         page.fill("#password", PASSWORD)
         page.click("main button.pri")
-        page.wait_for_url("**/settings**")
+        page.wait_for_url("**/set-up/look**")
         owner_state["storage_state"] = page.context.storage_state()
     return page
 

@@ -75,7 +75,7 @@ def test_while_reading_back_the_list_stands_still_and_counts(live, window):
     server = live(comments=History(said))
     page = opened(window, server)
     page.locator("[data-part=scroller]").evaluate("list => { list.scrollTop = -400 }")
-    page.wait_for_function("document.querySelector('comment-list').list.paused")
+    until(lambda: page.evaluate("document.querySelector('comment-list').list.paused"))
     shown = rows(page).count()
 
     server.push(*[posted(n, f"new {n}") for n in range(38)])
