@@ -60,7 +60,7 @@ async def ask(url: str, resolve: Resolve = resolve, *, local: bool = False) -> A
                 if onward is None:
                     return answer
                 url = urljoin(url, onward)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError):
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
         raise Unreachable("no_answer") from None
     raise Unreachable("redirects")
 
