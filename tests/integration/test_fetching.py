@@ -89,3 +89,11 @@ async def test_a_server_that_is_away_is_said_to_be(server):
         await ask("http://video.example:1/list.m3u8", to_loopback, local=True)
 
     assert error.value.why == "no_answer"
+
+
+@pytest.mark.parametrize("address", ["https://video.example:99999/a", "https://[video.example/a"])
+async def test_what_is_no_address_is_not_asked(address):
+    with pytest.raises(Unreachable) as error:
+        await ask(address, to_loopback)
+
+    assert error.value.why == "no_answer"
