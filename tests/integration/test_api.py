@@ -324,3 +324,9 @@ async def test_search_finds_what_was_said_where_one_may_read(site: Site) -> None
     ]
     assert (error(nothing), error(hidden)) == ((422, "invalid"), (404, "not_found"))
     assert (page.status_code, "green" in page.text) == (200, True)
+    by_aoi = f"/search?q=tea+leaf&amp;author={aoi.id}"
+    assert by_aoi in page.text
+    narrowed = await site.http.get("/search", params={"q": "tea leaf", "author": aoi.id})
+    assert (by_aoi in narrowed.text, "green" in narrowed.text) == (False, True)
+    other = await site.http.get("/search", params={"q": "tea leaf", "author": "m999"})
+    assert (other.status_code, "green" in other.text) == (200, False)

@@ -54,7 +54,7 @@ async def search(request: Request) -> Response:
         status=422 if problem else 200,
         headers={"X-Robots-Tag": "noindex"},
         q=text,
-        hits=[shown(hit) for hit in found[:limit]],
+        hits=[shown(hit, asked) for hit in found[:limit]],
         more=_address(asked, limit=limit + A_PAGE) if limit < MOST and len(found) > limit else None,
         problem=problem,
         rooms=await room_reads.rooms(ctx.db, viewer),
@@ -80,10 +80,13 @@ def filters_of(asked: Any, now: int) -> Filters:
     return filters
 
 
-def shown(hit: Hit) -> dict[str, Any]:
+def shown(hit: Hit, asked: Any) -> dict[str, Any]:
     """Give a hit with its texts marked, and cut around the first match."""
+    by = hit.answer_author or hit.author
     return {
         "hit": hit,
+        "by": by,
+        "of_author": _address(asked, author=by["id"]) if by["name"] else None,
         "text": marked(hit.text, hit.marks),
         "answer": marked(hit.answer, hit.answer_marks) if hit.answer else None,
     }
