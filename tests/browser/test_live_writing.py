@@ -133,6 +133,7 @@ def test_an_approved_comment_takes_its_place(live, window):
     server.verdict = "held"
     page = opened(window, server)
     write(page, "a fine link")
+    expect(row(page, "a fine link")).to_contain_text("Waiting for review")
     held = row(page, "a fine link").get_attribute("data-id")
 
     server.now({"event": "held.approved", "id": held})
