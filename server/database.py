@@ -62,9 +62,14 @@ class Queries(Protocol):
 
 @contextmanager
 def unavailable_when_gone() -> Iterator[None]:
-    """Turn a lost connection or a timeout into Refused("unavailable")."""
+    """Turn a lost connection or a timeout into Refused("unavailable").
+
+    A text with a zero byte, which PostgreSQL cannot hold, is Refused("invalid").
+    """
     try:
         yield
+    except asyncpg.CharacterNotInRepertoireError as error:
+        raise Refused("invalid", "A text holds a character that cannot be kept.") from error
     except GONE as error:
         raise Refused("unavailable", "The database does not answer.") from error
     except asyncpg.InterfaceError as error:

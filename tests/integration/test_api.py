@@ -328,5 +328,9 @@ async def test_search_finds_what_was_said_where_one_may_read(site: Site) -> None
     assert by_aoi in page.text
     narrowed = await site.http.get("/search", params={"q": "tea leaf", "author": aoi.id})
     assert (by_aoi in narrowed.text, "green" in narrowed.text) == (False, True)
+    for path in ("/v1/search", "/search"):
+        odd = await site.http.get(path, params={"q": "tea leaf", "author": "\0"})
+        assert odd.status_code == 422
+    assert (await site.http.get("/rooms/%00")).status_code == 422
     other = await site.http.get("/search", params={"q": "tea leaf", "author": "m999"})
     assert (other.status_code, "green" in other.text) == (200, False)

@@ -40,6 +40,16 @@ async def test_a_transaction_is_committed_at_the_end(database: Database) -> None
     ]
 
 
+async def test_a_text_that_no_column_can_hold_is_refused(database: Database) -> None:
+    async with database.transaction() as transaction:
+        with pytest.raises(Refused) as inside:
+            await transaction.value("SELECT $1::text", "a\0")
+    with pytest.raises(Refused) as outside:
+        await database.value("SELECT $1::text", "a\0")
+
+    assert (inside.value.code, outside.value.code) == ("invalid", "invalid")
+
+
 async def test_a_statement_that_takes_too_long_is_unavailable(database: Database) -> None:
     with pytest.raises(Refused, match="does not answer") as caught:
         await database.run("SELECT pg_sleep(30)", timeout=0.05)
