@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
-import msgpack
-
 from server.context import Viewer
+from server.packing import pack
 
 
 def packed(body: Mapping[str, Any]) -> bytes:
     """Encode a body once, as it travels through Redis."""
-    return bytes(msgpack.packb(body))
+    return pack(body)
 
 
 class By(TypedDict):
