@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 SUBPROTOCOLS: Final = ("hiroba.v1.json", "hiroba.v1.msgpack")
 MAX_HEAD: Final = 16_384
@@ -20,8 +21,14 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ONCE = frozenset(("authorization", "host", "origin", "sec-websocket-key", "sec-websocket-version"))
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
+# Only what every reader of HTTP understands alike; possessive, so that no head takes long.
+_PLAIN = re.compile(
+    rb"GET (/[\w!$&'()*+,;=:@/%.~?-]*+) HTTP/1\.1\r\n"
+    rb"((?:[\w!#$%&'*+.^`|~-]++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)++)\r\n"
+)
+
+
+class Upgrade(NamedTuple):
     """A request to become a WebSocket."""
 
     method: str
@@ -84,6 +91,32 @@ def read_head(head: bytes, peer: str) -> Upgrade | Refusal:
             headers[name] += ", " + value.strip(" \t")
     path, _, query = target.partition("?")
     return Upgrade(method, path, query, headers, peer)
+
+
+def read_plain_head(data: bytes, peer: str) -> tuple[Upgrade, bytes] | None:
+    """Read a handshake as clients really send it, and what follows it.
+
+    None for all else, that is whatever is not a WebSocket, is incomplete or in any way unusual,
+    which a parser of HTTP has to look at first.
+    """
+    found = _PLAIN.match(data)
+    if found is None or found.end() > MAX_HEAD:
+        return None
+    *lines, _ = found[2].decode("latin-1").split("\r\n")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip(" \t")
+    if (
+        len(headers) < len(lines)
+        or headers.get("upgrade", "").lower() != "websocket"
+        or "upgrade" not in _tokens(headers.get("connection", ""))
+        or "content-length" in headers
+        or "transfer-encoding" in headers
+    ):
+        return None
+    path, _, query = found[1].decode("ascii").partition("?")
+    return Upgrade("GET", path, query, headers, peer), data[found.end() :]
 
 
 def check_target(upgrade: Upgrade, path: str) -> Refusal | None:

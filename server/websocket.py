@@ -108,6 +108,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self._leave(ABNORMAL)
         self._transport.abort()
 
+    def begin(self, request: Upgrade, rest: bytes) -> None:
+        """Take a head that was read already, and what follows it."""
+        self._waiting = False
+        self._answer(request, rest)
+
     def shutdown(self) -> None:
         """Close because the server ends; uvicorn calls this and waits for the end."""
         self.close(DRAINING, "draining")
@@ -122,8 +127,8 @@ class WebSocketProtocol(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("socket")
         self.fd = peer.fileno()
-        if peer.family != socket.AF_UNIX:
-            # The loops do it only for some ways of making the listening socket.
+        if type(transport).__module__ != "uvloop.loop" and peer.family != socket.AF_UNIX:
+            # asyncio does it only for some ways of making the listening socket.
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connections.add(self)
 
@@ -174,10 +179,13 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _shake_hands(self, data: bytes) -> None:
         head, end, rest = data.partition(b"\r\n\r\n")
-        request = read_head(head + end, self._peer())
+        request = read_head(head + end, peer_of(self._transport))
         if isinstance(request, Refusal):
             self._refuse(request)
-            return
+        else:
+            self._answer(request, rest)
+
+    def _answer(self, request: Upgrade, rest: bytes) -> None:
         subprotocol = self._judge(request)
         if isinstance(subprotocol, Refusal):
             self._refuse(subprotocol)
@@ -290,6 +298,8 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 
-    def _peer(self) -> str:
-        name = self._transport.get_extra_info("peername")
-        return str(name[0]) if isinstance(name, tuple) else ""
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """Give the address at the other end; empty for a Unix socket."""
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) else ""

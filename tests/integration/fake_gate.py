@@ -11,8 +11,8 @@ from typing import Any
 
 import uvicorn
 
+from server.entrance import Doorway
 from server.handshake import Refusal, Upgrade
-from server.http_protocol import HttpProtocol
 from server.websocket import WebSocketProtocol
 from server.websocket_frames import binary_frame, text_frame
 
@@ -130,7 +130,7 @@ class App:
 
 @asynccontextmanager
 async def running(
-    gate: FakeGate, *, app: App | None = None, http: Any = HttpProtocol, sndbuf: int = 0
+    gate: FakeGate, *, app: App | None = None, http: Any = None, sndbuf: int = 0
 ) -> AsyncIterator[Running]:
     """Serve the gate on a free port of loopback."""
     listener = socket.socket()
@@ -139,7 +139,7 @@ async def running(
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app or App(gate),
-        http=http,
+        http=http or Doorway(),
         ws=WebSocketProtocol,
         log_config=None,
         access_log=False,

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import uvicorn
@@ -16,7 +16,7 @@ from rooms.members import sessions, tokens
 from rooms.rules import Room
 from server.client import Client, Item, Passing, Received
 from server.context import Viewer
-from server.http_protocol import HttpProtocol
+from server.entrance import Doorway
 from server.identity import Keyring
 from server.settings import Rate, Settings
 from server.websocket import WebSocketProtocol
@@ -105,7 +105,7 @@ async def _gateway(settings: Settings) -> AsyncIterator[str]:
     url = f"http://127.0.0.1:{port}"
     config = uvicorn.Config(
         create_app(replace(settings, port=port, public_url=url)),
-        http=HttpProtocol,
+        http=cast(Any, Doorway()),
         ws=WebSocketProtocol,
         lifespan="on",
         log_config=None,

@@ -8,9 +8,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 import server.http_protocol
+from server.entrance import Doorway
 from server.handshake import MAX_HEAD
 from server.websocket_frames import text_frame
-from tests.integration.fake_gate import App, FakeGate, RawClient, Running, request, running
+from tests.integration.fake_gate import (
+    App,
+    FakeGate,
+    RawClient,
+    Running,
+    eventually,
+    request,
+    running,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -110,12 +119,84 @@ async def test_a_head_that_does_not_end_in_time_is_refused(
         assert await raw.rest() == b""
 
 
-async def test_a_connection_that_sends_nothing_is_closed(
+async def test_a_connection_that_sends_nothing_is_closed(app: App) -> None:
+    assert app.gate is not None
+    async with running(app.gate, app=app, http=Doorway(0.05)) as server_:
+        async with RawClient(server_.port) as raw:
+            assert await raw.rest() == b""
+        await eventually(lambda: server_.connections == 0)
+
+
+async def test_a_connection_that_sends_nothing_after_an_answer_is_closed(
     server_: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.http_protocol, "HEAD_SECONDS", 0.05)
     async with RawClient(server_.port) as raw:
+        await raw.send(b"\r\n")
         assert await raw.rest() == b""
+
+
+async def test_a_stopping_server_closes_who_has_said_nothing(app: App) -> None:
+    assert app.gate is not None
+    async with running(app.gate, app=app) as server_, RawClient(server_.port) as raw:
+        await eventually(lambda: server_.connections == 1)
+
+        server_.server.should_exit = True
+
+        assert await raw.rest() == b""
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60, -1])
+async def test_a_handshake_that_arrives_in_pieces_is_read_all_the_same(
+    server_: Running, cut: int
+) -> None:
+    head = request()
+    async with RawClient(server_.port) as raw:
+        await raw.send(head[:cut])
+        await eventually(lambda: server_.connections == 1)
+        async with RawClient(server_.port) as other:
+            await other.send(GET)
+            await other.response()
+        await raw.send(head[cut:] + b"\x81\x82\0\0\0\0hi")
+
+        assert (await raw.response())[0] == 101
+        assert await raw.receive(4) == text_frame(b"hi")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        request("/v1/live", "x-forwarded-for: 1.1.1.1", "X-Forwarded-For: 2.2.2.2"),
+        request().replace(b"Host: ", b"Host:\t "),
+        request().replace(b"websocket", b"WebSocket"),
+        request().replace(b"Connection: Upgrade", b"Connection: keep-alive, upgrade"),
+    ],
+)
+async def test_a_handshake_with_an_unusual_head_is_answered_as_any_other(
+    server_: Running, head: bytes
+) -> None:
+    async with RawClient(server_.port) as raw:
+        await raw.send(head)
+        assert (await raw.response())[0] == 101
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (request("/v1/live", "Content-Length: 0x"), 400),
+        (request("/v1/live", "a b: c"), 400),
+        (request().replace(b"HTTP/1.1", b"HTTP/1.2"), 400),
+        (request().replace(b"Upgrade: websocket\r\n", b""), 200),
+        (request().replace(b"Connection: Upgrade\r\n", b""), 200),
+    ],
+)
+async def test_what_is_no_plain_handshake_is_judged_by_the_parser_of_http(
+    server_: Running, head: bytes, expected: int
+) -> None:
+    async with RawClient(server_.port) as raw:
+        await raw.send(head)
+        assert (await raw.response())[0] == expected
+    assert server_.gate.sessions == []
 
 
 async def test_a_slow_answer_is_not_a_slow_head(
@@ -126,6 +207,7 @@ async def test_a_slow_answer_is_not_a_slow_head(
     async with RawClient(server_.port) as raw:
         await raw.send(GET)
         async with RawClient(server_.port) as silent:
+            await silent.send(b"\r\n")
             assert await silent.rest() == b""
         app.go.set()
 

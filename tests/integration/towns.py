@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 import uvicorn
@@ -15,8 +15,8 @@ from server.broker import Broker
 from server.client import Client, Item, Received
 from server.connection import Connection
 from server.context import Context, Viewer, system_clock
+from server.entrance import Doorway
 from server.gateway import Gateway
-from server.http_protocol import HttpProtocol
 from server.identity import Claims
 from server.settings import Rate, Settings
 from server.websocket import WebSocketProtocol
@@ -106,7 +106,7 @@ async def _serve(
 ) -> uvicorn.Server:
     config = uvicorn.Config(
         App(gateway),  # type: ignore[arg-type]
-        http=HttpProtocol,
+        http=cast(Any, Doorway()),
         ws=WebSocketProtocol,
         log_config=None,
         access_log=False,

@@ -16,6 +16,7 @@ from server.handshake import (
     check_upgrade,
     negotiate,
     read_head,
+    read_plain_head,
 )
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -61,6 +62,54 @@ def test_a_repeated_header_is_joined() -> None:
     upgrade = read("GET / HTTP/1.1", "X-Forwarded-For: 1.1.1.1", "x-forwarded-for: 2.2.2.2")
 
     assert upgrade.headers["x-forwarded-for"] == "1.1.1.1, 2.2.2.2"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        head(),
+        head("GET /v1/live?a=%20b HTTP/1.1", "Origin: http://a.example:8080"),
+        head("GET / HTTP/1.1", "X-Name: caf\xe9", "X-Empty:", "X-Wide:\t a \t"),
+        head(Connection="keep-alive,Upgrade", Upgrade="WebSocket"),
+    ],
+)
+def test_a_plain_head_is_read_as_any_other_and_what_follows_is_kept(data: bytes) -> None:
+    assert read_plain_head(data + b"\x81\x80\r\n\r\n", "203.0.113.7") == (
+        read_head(data, "203.0.113.7"),
+        b"\x81\x80\r\n\r\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        head()[:-1],
+        head("POST /v1/live HTTP/1.1"),
+        head("GET /v1/live HTTP/1.0"),
+        head("GET  /v1/live HTTP/1.1"),
+        head("GET http://example.org/v1/live HTTP/1.1"),
+        head("GET /v1/live#part HTTP/1.1"),
+        head("GET /v1/live HTTP/1.1", "X: 1", "x: 2"),
+        head("GET /v1/live HTTP/1.1", " folded: line"),
+        head("GET /v1/live HTTP/1.1", "space : before"),
+        head("GET /v1/live HTTP/1.1", "no colon"),
+        head("GET /v1/live HTTP/1.1", ": no name"),
+        head("GET /v1/live HTTP/1.1", "zero: \0"),
+        head("GET /v1/live HTTP/1.1", "bare: a\nb: c"),
+        head("GET /v1/live HTTP/1.1", "bare: a\rb: c"),
+        head("GET /v1/live HTTP/1.1", "x: " + "y" * MAX_HEAD),
+        head(Content_Length="0"),
+        head(Transfer_Encoding="chunked"),
+        head(Upgrade=None),
+        head(Upgrade="websocket, h2c"),
+        head(Connection="close"),
+        head(Connection=None),
+        b"GET /v1/live HTTP/1.1\r\n\r\n",
+        b"",
+    ],
+)
+def test_an_unusual_head_is_left_to_a_parser_of_http(data: bytes) -> None:
+    assert read_plain_head(data, "") is None
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ import signal
 import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 import uvloop
 
 from server import log as logs
 from server.control_pipe import ControlPipe
+from server.entrance import Doorway
 from server.files_limit import raise_files_limit
 from server.gateway import Gateway
-from server.http_protocol import HttpProtocol
 from server.settings import Settings
 from server.websocket import WebSocketProtocol
 from web.app import create_app
@@ -75,7 +75,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     server = _Server(
         uvicorn.Config(
             create_app(settings),
-            http=HttpProtocol,
+            http=cast(Any, Doorway()),
             ws=WebSocketProtocol,
             ws_per_message_deflate=False,
             lifespan="on",
