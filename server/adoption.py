@@ -88,10 +88,11 @@ class Adopter:
                 everywhere = await self._adoption.denials_everywhere(keys.partition)
         except TimeoutError as error:
             raise Refused("unavailable", "The database does not answer.") from error
+        kin = await self._route.kin(link)
         args: list[Argument] = [
             *(channel, link.run_id, random.randrange(1_000_000), version),
             *(gates.min_rank, gates.cooldown_ms, gates.visibility, self._route.verb),
-            *(" ".join(self._route.kin(link)), len(here)),
+            *(" ".join(kin.reigns), kin.shaken, len(here)),
         ]
         for publisher, until in [*here.items(), *everywhere.items()]:
             args += (publisher, until)

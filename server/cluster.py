@@ -14,6 +14,7 @@ from server.errors import Refused
 from server.keys import PARTITIONS, partition_of, tagged
 from server.redis_link import TIMEOUT, Link, RedisLink, Script
 from server.redis_wire import Address, Argument, ReplyError, not_answering
+from server.reigns import Kin, Reigns
 from server.topology import Node, Topology, partition_slots, redirect_of, slot_of
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Cluster:
         self._nowhere = RedisLink(seed, name)
         self.links: list[RedisLink] = [self._nowhere] * PARTITIONS
         self._topology = Topology.read([], Node(seed.host, seed.port))
+        self._reigns = Reigns()
         self._moved: dict[int, tuple[Node, float]] = {}
         """Slots that moved lately: where to, and until when that counts."""
         self._nudged = asyncio.Event()
@@ -63,6 +65,7 @@ class Cluster:
         if not cluster.nodes:
             raise Refused("unavailable", "No slot of the Redis Cluster is assigned.")
         await asyncio.gather(*(link.wait_ready(FIRST) for link in cluster.nodes.values()))
+        await cluster._reigns.look(cluster.nodes)
         cluster._keeper = asyncio.create_task(cluster._keep(), name=f"redis {name} topology")
         if not cluster.ready:
             await cluster.close()
@@ -99,12 +102,18 @@ class Cluster:
         """Give the name under which a channel is published: in the slot of its partition."""
         return tagged(partition_of(channel), channel)
 
-    def kin(self, link: RedisLink) -> list[str]:
-        """Give the run_ids of the other nodes, from which channels come to this one whole.
+    async def kin(self, link: RedisLink) -> Kin:
+        """Ask the other nodes for what tells whether a channel has come from one of them whole.
 
-        Only of those that answer and own slots: a node whose place another has taken is none.
+        Only those that own slots count: a node whose place another has taken is none of them.
         """
-        return [other.run_id for other in self.nodes.values() if other.ready and other is not link]
+        nodes = self.nodes.keys()
+        found = await self._reigns.look(self.nodes)
+        if found.keys() != nodes:
+            # One that does not answer may have fallen, and who has risen for it is not known yet.
+            return Kin()
+        own = _node_of(link)
+        return Kin(tuple(found[node] for node in nodes if node != own), self._reigns.shaken)
 
     def server_time(self) -> int:
         """Give a time in ms that every node has certainly reached."""
@@ -214,6 +223,7 @@ class Cluster:
         links = [link for link in self.nodes.values() if link.ready]
         if links:
             self._apply(self._corrected(await _topology_of(random.choice(links))))
+            await self._reigns.look(self.nodes)
             return
         # Nobody we know answers: the name of the seed may mean another machine by now.
         seed = await RedisLink.open_at(self._seed, name=self._name, timeout=TIMEOUT)

@@ -32,6 +32,7 @@ from server.redis_wire import (
     not_answering,
     parse_url,
 )
+from server.reigns import Kin
 
 log = logging.getLogger(__name__)
 
@@ -257,9 +258,9 @@ class RedisLink(Link):
         """Give the name under which a channel is published."""
         return channel
 
-    def kin(self, link: RedisLink) -> Sequence[str]:
+    async def kin(self, link: RedisLink) -> Kin:
         """Give the other servers whose channels may have come to this one whole: none."""
-        return ()
+        return Kin()
 
     async def redirected(self, error: ReplyError) -> bool:
         """Tell that no server but this one can be asked."""

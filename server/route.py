@@ -9,6 +9,7 @@ from server.cluster import Cluster
 from server.errors import Refused
 from server.redis_link import TIMEOUT, RedisLink, Script
 from server.redis_wire import Argument, ReplyError, urls_of
+from server.reigns import Kin
 
 
 class Route(Protocol):
@@ -44,8 +45,8 @@ class Route(Protocol):
     def address(self, channel: str) -> str:
         """Give the name under which a channel is published."""
 
-    def kin(self, link: RedisLink) -> Sequence[str]:
-        """Give the run_ids of the other nodes, from which channels come to this one whole."""
+    async def kin(self, link: RedisLink) -> Kin:
+        """Ask the other nodes for what tells whether a channel has come from one of them whole."""
 
     async def redirected(self, error: ReplyError) -> bool:
         """Learn from an error that another node is to be asked, or the same one later.

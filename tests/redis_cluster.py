@@ -69,6 +69,29 @@ class ClusterNode:
         self._process.wait(20)
         self.client.close()
 
+    def has_all_of(self, node: ClusterNode) -> bool:
+        """Tell whether this replica has everything that its primary wrote."""
+        there, here = (each.client.info("replication") for each in (node, self))
+        if here.get("master_link_status") != "up":
+            return False
+        return bool(here["slave_repl_offset"] >= there["master_repl_offset"])
+
+    def let_replicas_in(self, welcome: bool) -> None:
+        """Cut the replicas off, so that they miss what follows, or let them follow again."""
+        sign = "+" if welcome else "-"
+        self.client.execute_command("ACL", "SETUSER", "default", f"{sign}psync", f"{sign}sync")
+        if not welcome:
+            self.client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+
+    def connected(self, name: str) -> set[str]:
+        """Give the connections whose name begins so."""
+        clients = self.client.client_list()
+        return {each["id"] for each in clients if each["name"].startswith(name)}
+
+    def take_over(self) -> None:
+        """Rule from now in the place of the primary, without asking anybody what it has."""
+        self.client.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
+
     def facts(self) -> dict[str, str]:
         """What it says of the Cluster."""
         return dict(self.client.execute_command("CLUSTER INFO"))
@@ -105,6 +128,18 @@ class RedisCluster:
         """Introduce a node to the first one."""
         bus = self.nodes[0]._bus
         node.client.execute_command("CLUSTER MEET", "127.0.0.1", self.nodes[0].port, bus)
+
+    def add(self, folder: Path, *, follows: ClusterNode | None = None) -> ClusterNode:
+        """Start one more node: an empty primary, or the replica of another, in step with it."""
+        node = ClusterNode(folder)
+        node.start()
+        self.nodes.append(node)
+        self.join(node)
+        self.wait_whole()
+        if follows is not None:
+            node.client.execute_command("CLUSTER", "REPLICATE", follows.id)
+            assert wait_until(lambda: node.has_all_of(follows), 20)
+        return node
 
     def wait_whole(self) -> None:
         """Wait until all nodes serve and agree about the slots."""
@@ -152,8 +187,9 @@ class RedisCluster:
         source.client.execute_command("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", *keys)
 
     def end_move(self, key: str, source: ClusterNode, to: ClusterNode) -> None:
-        """Tell all nodes who owns the slot from now."""
-        for node in (to, source, *self.nodes):
+        """Tell all primaries who owns the slot from now."""
+        primaries = [node for node in self.nodes if node.client.role()[0] == "master"]
+        for node in (to, source, *primaries):
             node.client.execute_command("CLUSTER SETSLOT", slot_of(key), "NODE", to.id)
 
     def move_at_once(self, key: str, to: ClusterNode) -> bool:

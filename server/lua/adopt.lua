@@ -7,9 +7,11 @@
 --        4 version of denied everywhere when it was read, empty for none
 --        5 min_rank            6 cooldown_ms           7 visibility
 --        8 PUBLISH or SPUBLISH (then the name is KEYS[1])
---        9 run_ids of other nodes of the Cluster, with spaces between: what one of them served comes
---          from it whole when its slot moves here
---       10 how many pairs are about this channel
+--        9 reigns of other nodes of the Cluster, with spaces between: what one of them served comes
+--          from it whole when its slot moves here, if
+--       10 something was published later than this time (ms), and so since any node fell: it has
+--          not come through one that took offsets with it
+--       11 how many pairs are about this channel
 --        then pairs of publisher and until (ms; what has passed lifts it): those of this channel,
 --        then those of everywhere
 --
@@ -18,15 +20,23 @@
 local channel, window, denied, everywhere, version = unpack(KEYS)
 local JUMP, WINDOW_SECONDS, GAP = 1000000, 300, 16
 
-local state = redis.call('HMGET', channel, 'epoch', 'offset', 'generation')
-if state[3] == ARGV[2] then return 'already' end
+-- As in publish.lua.
+local generation = ARGV[2]
+if ARGV[8] == 'SPUBLISH' then
+  local info = redis.call('INFO', 'replication')
+  local _, last = string.find(info, 'master_replid2:', 1, true)
+  generation = generation .. ':' .. string.sub(info, last + 1, last + 40)
+end
+
+local state = redis.call('HMGET', channel, 'epoch', 'offset', 'generation', 'second')
+if state[3] == generation then return 'already' end
 if (redis.call('GET', version) or '') ~= ARGV[4] then return 'changed' end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local pairs_end = 10 + 2 * tonumber(ARGV[10])
-for i = 11, #ARGV, 2 do
+local pairs_end = 11 + 2 * tonumber(ARGV[11])
+for i = 12, #ARGV, 2 do
   local target = i <= pairs_end and denied or everywhere
   if tonumber(ARGV[i + 1]) > now then
     redis.call('HSET', target, ARGV[i], ARGV[i + 1])
@@ -35,13 +45,18 @@ for i = 11, #ARGV, 2 do
   end
 end
 
-redis.call('HSET', channel, 'generation', ARGV[2], 'min_rank', ARGV[5], 'cooldown_ms', ARGV[6], 'visibility', ARGV[7])
+redis.call('HSET', channel, 'generation', generation, 'min_rank', ARGV[5], 'cooldown_ms', ARGV[6], 'visibility', ARGV[7])
 if not state[1] then
   redis.call('DEL', window)
   redis.call('HSET', channel, 'epoch', now, 'offset', 0)
   return 'adopted'
 end
-if state[3] and string.find(' ' .. ARGV[9] .. ' ', ' ' .. state[3] .. ' ', 1, true) then return 'adopted' end
+if state[3] and string.find(' ' .. ARGV[9] .. ' ', ' ' .. state[3] .. ' ', 1, true) then
+  local at = tonumber(state[4] or 0) * 1000
+  local newest = redis.call('XREVRANGE', window, '+', '-', 'COUNT', 1)[1]
+  if newest then at = math.max(at, (struct.unpack('>I8', newest[2][2], 17))) end
+  if at > tonumber(ARGV[10]) then return 'adopted' end
+end
 
 local epoch, top = tonumber(state[1]), tonumber(state[2])
 local offset = top + JUMP + tonumber(ARGV[3])

@@ -34,8 +34,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if now > tonumber(ARGV[3]) then return {'too_late'} end
 
+-- A node of a Cluster may have followed another meanwhile, and lost a tail to it, while it ran on and
+-- kept its connections. Only a promotion sets what is asked here, each time to something new.
+local generation = ARGV[2]
+if ARGV[24] == 'SPUBLISH' then
+  local info = redis.call('INFO', 'replication')
+  local _, last = string.find(info, 'master_replid2:', 1, true)
+  generation = generation .. ':' .. string.sub(info, last + 1, last + 40)
+end
+
 local state = redis.call('HMGET', channel, 'epoch', 'offset', 'generation', 'min_rank', 'cooldown_ms', 'second', 'count')
-if state[3] ~= ARGV[2] then return {'stale'} end
+if state[3] ~= generation then return {'stale'} end
 local epoch, offset = tonumber(state[1]), tonumber(state[2]) + 1
 local cooldown = tonumber(state[5])
 local second, count = math.floor(now / 1000), 0

@@ -22,7 +22,7 @@ from tests.integration.channel_reader import Reader
 from tests.integration.channels import Known, brokers, line, refusal, until
 from tests.integration.lines import eventually
 from tests.integration.street import Watcher
-from tests.redis_cluster import ClusterNode, RedisCluster, redis_cluster
+from tests.redis_cluster import RedisCluster, redis_cluster
 from tests.running import running
 from web.cli import doctor_servers
 from web.cli.redis_nodes import count_keys
@@ -108,31 +108,19 @@ async def test_the_doctor_looks_at_every_node(cluster: RedisCluster) -> None:
     assert await count_keys(cluster.url) == sum(node.client.dbsize() for node in cluster.nodes)
 
 
-def is_copied(node: ClusterNode, replica: ClusterNode) -> bool:
-    there, here = (each.client.info("replication") for each in (node, replica))
-    if here.get("master_link_status") != "up":
-        return False
-    return bool(here["slave_repl_offset"] >= there["master_repl_offset"])
-
-
 async def test_a_promoted_replica_is_fenced_and_everybody_hears_it(
     cluster: RedisCluster, tmp_path: Path
 ) -> None:
-    replica = ClusterNode(tmp_path / "replica")
     lost = cluster.nodes[1]
     room = next(
         f"room:{n}" for n in range(99) if cluster.owner(keys_of(f"room:{n}").channel) is lost
     )
-    cluster.nodes.append(replica)
-    replica.start()
-    cluster.join(replica)
-    await asyncio.to_thread(cluster.wait_whole)
-    replica.client.execute_command("CLUSTER REPLICATE", lost.id)
+    replica = await asyncio.to_thread(cluster.add, tmp_path / "replica", follows=lost)
     known = Known()
     async with brokers(cluster.url, known, 2) as (here, there):
         reader = await Reader(there, room).listen()
         await here.publish(line("before", channel=room))
-        await until(lambda: is_copied(lost, replica))
+        await until(lambda: replica.has_all_of(lost))
         known.everywhere = {"m2": system_clock() + 600_000}
         for node in cluster.nodes:
             node.client.config_set("cluster-node-timeout", 700)
