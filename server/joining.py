@@ -9,7 +9,7 @@ from server.channel import Channel
 from server.channels import Channels
 from server.hot_list import Feed, HotList, Reader
 from server.item import Item
-from server.protocol import Items
+from server.parts import Items
 from server.publication import Flag, Publication
 from server.recovery import NEWEST, REPLY_LIMIT, Place, Recovery, Window, recent, recover
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Any, Final
@@ -16,6 +15,7 @@ import orjson
 from server.errors import Refused
 from server.item import Item, json_of
 from server.packing import pack
+from server.parts import array_head, json_items, packed_items, to_json, to_msgpack
 from server.websocket_frames import BINARY, TEXT
 
 VERSION: Final = 1
@@ -73,18 +73,6 @@ class BadCommand(Refused):
         self.id = id
 
 
-class Items:
-    """Publications inside a reply, joined as they are instead of being encoded again."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
 class _Flaw:
     """Stands in a decoded tree for what neither encoding may carry."""
 
@@ -122,7 +110,7 @@ def decode(
 
 
 def reply(encoding: Encoding, id: int, ok: Mapping[str, Any]) -> bytes:
-    """Give the answer to a command that succeeded; `ok` may hold `Items` in its objects."""
+    """Give the answer to a command that succeeded; `ok` may hold `Part`s in its objects."""
     return encode(encoding, {"id": id, "ok": ok})
 
 
@@ -132,10 +120,10 @@ def refusal(encoding: Encoding, id: int, refused: Refused) -> bytes:
 
 
 def encode(encoding: Encoding, value: Mapping[str, Any]) -> bytes:
-    """Give an object in one encoding; publications in it are joined, not encoded again."""
+    """Give an object in one encoding; parts of it are joined, not encoded again."""
     if encoding is Encoding.JSON:
-        return orjson.dumps(value, default=_fragment)
-    return _pack(value)
+        return to_json(value)
+    return to_msgpack(value)
 
 
 def push(
@@ -154,12 +142,12 @@ def push(
         name = orjson.dumps(channel)
         return b'{"ch":%b,"epoch":%d,"from":%d,"to":%d,"pubs":%b%b}' % (
             *(name, epoch, *covers),
-            *(_json_items(items), more),
+            *(json_items(items), more),
         )
     parts = [
         *(b"\x85" if of is None else b"\x87", b"\xa2ch", pack(channel)),
         *(b"\xa5epoch", pack(epoch), b"\xa4from", pack(covers[0])),
-        *(b"\xa2to", pack(covers[1]), b"\xa4pubs", _packed_items(items)),
+        *(b"\xa2to", pack(covers[1]), b"\xa4pubs", packed_items(items)),
     ]
     if of is not None:
         parts += (b"\xa2of", pack(of), b"\xa3why", pack(why))
@@ -171,7 +159,7 @@ def passing(encoding: Encoding, channel: str, bodies: Sequence[bytes]) -> bytes:
     if encoding is Encoding.JSON:
         joined = b",".join(map(json_of, bodies))
         return b'{"ch":%b,"now":[%b]}' % (orjson.dumps(channel), joined)
-    head = b"\x82\xa2ch" + pack(channel) + b"\xa3now" + _array(len(bodies))
+    head = b"\x82\xa2ch" + pack(channel) + b"\xa3now" + array_head(len(bodies))
     return head + b"".join(bodies)
 
 
@@ -235,56 +223,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _fragment(value: Any) -> orjson.Fragment:
-    if isinstance(value, Items):
-        return orjson.Fragment(_json_items(value.items))
-    raise TypeError(f"{type(value).__name__} has no place on the wire")
-
-
-def _json_items(items: Sequence[Item]) -> bytes:
-    return b"[%b]" % b",".join([item.text for item in items])
-
-
-def _packed_items(items: Sequence[Item]) -> bytes:
-    return _array(len(items)) + b"".join([item.packed for item in items])
-
-
-def _mark(inner: Any) -> Any:
-    """Stand in for publications inside a tree, which are packed already."""
-    if isinstance(inner, Mapping):
-        return dict(inner)
-    if not isinstance(inner, Items):
-        raise TypeError(f"{type(inner).__name__} has no place on the wire")
-    _marked.append(inner)
-    return _MARK
-
-
-_marked: list[Items] = []
-# Nobody can write it into a text: it is made anew in every process and never leaves it.
-_MARK: Final = msgpack.ExtType(1, os.urandom(16))
-_PACKED_MARK: Final = pack(_MARK)
-_pack_marked: Final[Callable[[Any], bytes]] = msgpack.Packer(default=_mark).pack
-
-
-def _pack(value: Any) -> bytes:
-    """Pack a tree in one go, then put the publications in it where they belong."""
-    try:
-        pieces = _pack_marked(value).split(_PACKED_MARK)
-        joined = [pieces[0]]
-        for items, piece in zip(_marked, pieces[1:], strict=True):
-            joined += (_packed_items(items.items), piece)
-        return b"".join(joined)
-    finally:
-        _marked.clear()
-
-
-def _array(count: int) -> bytes:
-    return _header(count, 0x90, b"\xdc", b"\xdd")
-
-
-def _header(count: int, short: int, two: bytes, four: bytes) -> bytes:
-    if count < 16:
-        return bytes((short | count,))
-    return two + count.to_bytes(2, "big") if count < 65_536 else four + count.to_bytes(4, "big")

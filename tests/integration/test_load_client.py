@@ -19,8 +19,9 @@ from loadtest.native.client import Aim, Encoding, LoadClient, hiroba
 from loadtest.native.program import ProgramFailed
 from loadtest.native.yardstick import Yardstick
 from server.item import Item
+from server.parts import Items
 from server.protocol import Encoding as Wire
-from server.protocol import Items, passing, push, reply
+from server.protocol import passing, push, reply
 from server.publication import Flag, Publication
 
 EPOCH = 1_763_750_000_123

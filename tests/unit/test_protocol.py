@@ -11,12 +11,12 @@ import pytest
 
 from server.errors import Refused
 from server.item import Item
+from server.parts import Items, Ready
 from server.protocol import (
     BadCommand,
     CloseCode,
     Command,
     Encoding,
-    Items,
     decode,
     encode,
     passing,
@@ -230,6 +230,42 @@ def test_a_reply_joins_the_publications_it_holds(encoding: Encoding) -> None:
     pubs = [[1, 1763750000123, body], [2, 1763750000123, body]]
     expected = {"subscriptions": {"room:42": {"ok": {"offset": 2, "pubs": pubs}}}}
     assert read(encoding, data) == {"id": 7, "ok": expected}
+
+
+@pytest.mark.parametrize("encoding", BOTH)
+def test_parts_stand_anywhere_in_a_reply_and_inside_each_other(encoding: Encoding) -> None:
+    inner = Ready({"pubs": Items([item(1)]), "name": "広場"})
+    part = Ready({"first": inner, "n": [1, inner]})
+
+    data = reply(encoding, 7, {"a": part, "b": {"c": inner}, "d": part, "e": Items([])})
+
+    body = {"event": "said", "text": "あ"}
+    one = {"pubs": [[1, 1763750000123, body]], "name": "広場"}
+    whole = {"first": one, "n": [1, one]}
+    expected = {"a": whole, "b": {"c": one}, "d": whole, "e": []}
+    assert read(encoding, data) == {"id": 7, "ok": expected}
+
+
+@pytest.mark.parametrize("encoding", BOTH)
+def test_a_part_is_encoded_once(encoding: Encoding) -> None:
+    once = {"a": 1}
+    part = Ready(once)
+    first = encode(encoding, {"x": part})
+    once["a"] = 2
+
+    assert encode(encoding, {"x": part}) == first
+    assert read(encoding, first) == {"x": {"a": 1}}
+
+
+@pytest.mark.parametrize("encoding", BOTH)
+def test_a_part_that_no_encoding_can_carry_raises_and_spoils_nothing(encoding: Encoding) -> None:
+    bad = Ready({"x": object()})
+
+    for tree in ({"p": bad}, {"a": Ready({"n": 1}), "p": object()}):
+        with pytest.raises(TypeError):
+            encode(encoding, tree)
+
+    assert read(encoding, encode(encoding, {"p": Ready({"n": 1})})) == {"p": {"n": 1}}
 
 
 @pytest.mark.parametrize("encoding", BOTH)
