@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Any, Final
@@ -205,16 +205,31 @@ def _problem(value: Any, levels: int) -> str | None:
         return None if value.isascii() or _is_unicode(value) else "a lone surrogate is not text"
     if kind is int:
         return None if -MAX_INTEGER <= value <= MAX_INTEGER else "an integer beyond 2^53"
-    if kind is float:
-        return None if math.isfinite(value) else "a number that is not finite"
+    if kind is dict or kind is list:
+        return _problem_inside(value, levels) if levels else "nested too deep"
     if kind is bool or value is None:
         return None
-    if kind is dict or kind is list:
-        if not levels:
-            return "nested too deep"
-        inner = value if kind is list else (*value, *value.values())
-        return next(filter(None, (_problem(each, levels - 1) for each in inner)), None)
+    if kind is float:
+        return None if math.isfinite(value) else "a number that is not finite"
     return str(value.problem) if kind is _Flaw else "a type that JSON lacks"
+
+
+def _problem_inside(value: dict[str, Any] | list[Any], levels: int) -> str | None:
+    # Every frame of every client passes here, so what is harmless is seen at once.
+    if type(value) is dict:
+        for key in value:
+            if not key.isascii() and not _is_unicode(key):
+                return "a lone surrogate is not text"
+        inner: Iterable[Any] = value.values()
+    else:
+        inner = value
+    for each in inner:
+        if type(each) is str and each.isascii():
+            continue
+        problem = _problem(each, levels - 1)
+        if problem is not None:
+            return problem
+    return None
 
 
 def _is_unicode(text: str) -> bool:
