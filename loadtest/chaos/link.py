@@ -164,6 +164,12 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @property
+    def port(self) -> int:
+        """The port on this side; 0 when there is no connection any more."""
+        name = None if self._transport is None else self._transport.get_extra_info("sockname")
+        return name[1] if name else 0
+
     def stop_reading(self) -> None:
         """Leave what comes in the kernel's buffers."""
         assert self._transport is not None

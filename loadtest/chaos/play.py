@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from loadtest.chaos import posters, viewers
+from loadtest.chaos import posters, processes, viewers
 from loadtest.chaos.history import History, Line, Place, Posted
 from loadtest.chaos.stage import Stage
 from loadtest.swarm import Member
@@ -99,6 +99,13 @@ class Play:
     async def connected(self, seconds: float = REACH_SECONDS) -> int:
         """Wait until all viewers are connected; gives how many are not in time."""
         return sum(await self._all("connected", seconds))
+
+    async def gateways(self) -> dict[str, str]:
+        """Name for every light viewer the gateway that has its connection now."""
+        answers = await self._all("ports", None)
+        ports = {viewer: port for answer in answers for viewer, port in answer.items()}
+        found = processes.at_other_end(self.stage.pids("gateway"), set(ports.values()))
+        return {viewer: found[port] for viewer, port in ports.items() if port in found}
 
     async def stop_reading(self, count: int) -> int:
         """Let so many viewers of the first process read nothing any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,24 @@ def of_role(supervisor: int, role: str) -> dict[str, int]:
 def family(pid: int) -> list[int]:
     """Give a process and all below it, the topmost first."""
     return [pid, *(each for child in children(pid) for each in family(child))]
+
+
+def at_other_end(pids: Mapping[str, int], ports: Collection[int]) -> dict[int, str]:
+    """Find the process, by its name, that has the other end of connections from these ports."""
+    sockets: dict[str, int] = {}
+    for row in (PROC / "net" / "tcp").read_text().splitlines()[1:]:
+        fields = row.split()
+        port = int(fields[2].rpartition(":")[2], 16)
+        if port in ports:
+            sockets[f"socket:[{fields[9]}]"] = port
+    found: dict[int, str] = {}
+    for name, pid in pids.items():
+        for descriptor in (PROC / str(pid) / "fd").iterdir():
+            with suppress(OSError):
+                port = sockets.get(str(descriptor.readlink()), 0)
+                if port:
+                    found[port] = name
+    return found
 
 
 def send(pids: list[int], number: int) -> None:

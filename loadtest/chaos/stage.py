@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import signal
+import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from redis.asyncio import Redis
 from loadtest import api
 from loadtest.chaos import processes
 from loadtest.chaos.history import Line
+from loadtest.redis_cluster import RedisCluster, redis_cluster
 from loadtest.servers import NotStarted, Servers, new_member, new_room, started
 
 ROLES: Final = ("gateway", "worker", "valkey", "postgres")
@@ -42,6 +44,8 @@ class Stage:
 
     servers: Servers
     room: str
+    cluster: RedisCluster | None = None
+    """The nodes that stand in for the private Redis, where a scenario wants that."""
     _moderator: str = ""
     _talker: str = ""
     _runs: int = 0
@@ -202,14 +206,20 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(gateways: int = 2, **limits: str) -> AsyncIterator[Stage]:
-    """Start a Hiroba for scenarios, and stop it at the end, thawed."""
-    async with started({**LIMITS, **limits}, gateways) as servers:
-        stage = Stage(servers, await new_room(servers, "chaos"))
-        try:
-            yield stage
-        finally:
-            stage.thaw()
+async def staged(
+    gateways: int = 2, *, clustered: bool = False, **limits: str
+) -> AsyncIterator[Stage]:
+    """Start a Hiroba for scenarios, on a Cluster if wanted; stop it at the end, thawed."""
+    async with AsyncExitStack() as stack:
+        environment, cluster = {**LIMITS, **limits}, None
+        if clustered:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hiroba-cluster-"))
+            cluster = stack.enter_context(redis_cluster(Path(folder)))
+            environment["REDIS_URL"] = cluster.url
+        servers = await stack.enter_async_context(started(environment, gateways))
+        stage = Stage(servers, await new_room(servers, "chaos"), cluster)
+        stack.callback(stage.thaw)
+        yield stage
 
 
 def _wire_id(value: uuid.UUID) -> str:

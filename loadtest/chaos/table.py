@@ -18,6 +18,7 @@ from loadtest.chaos import (
     redis_cut,
     redis_frozen,
     redis_stale,
+    slot_moved,
     worker_killed,
 )
 from loadtest.chaos.stage import Stage
@@ -27,7 +28,8 @@ from loadtest.report import Report
 class Fault(Protocol):
     """What a module in the table offers, beside the line that it begins with.
 
-    It may also have LIMITS, settings that its stage needs, and GATEWAYS, how many there are.
+    It may also have LIMITS, settings that its stage needs, GATEWAYS, how many there are, and
+    CLUSTERED, true when its Redis has to be a Cluster.
     """
 
     NAME: str
@@ -47,6 +49,7 @@ _MODULES: Final[tuple[Fault, ...]] = (
     redis_frozen,
     redis_cut,
     redis_stale,
+    slot_moved,
     postgres_away,
     worker_killed,
     clock_wrong,

@@ -170,6 +170,10 @@ class Room:
             viewer.link.wire.stop_reading()
         return len(chosen)
 
+    async def ports(self, _: None) -> dict[str, int]:
+        """Give from which port each light viewer is connected."""
+        return {each.watch.viewer: each.link.wire.port for each in self._viewers if each.link}
+
     async def watches(self, _: None) -> list[Watch]:
         """Give all that was seen."""
         return [viewer.watch for viewer in self._viewers]

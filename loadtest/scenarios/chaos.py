@@ -53,8 +53,9 @@ async def run(chosen: argparse.Namespace) -> Report:
 
     With `--out` the history and the log of the servers are kept beside the report.
     """
-    limits = getattr(FAULTS[chosen.fault], "LIMITS", {})
-    async with staged(chosen.gateways, **limits) as stage:
+    fault = FAULTS[chosen.fault]
+    limits, clustered = getattr(fault, "LIMITS", {}), getattr(fault, "CLUSTERED", False)
+    async with staged(chosen.gateways, clustered=clustered, **limits) as stage:
         try:
             return await play_on(stage, chosen.fault, chosen)
         finally:

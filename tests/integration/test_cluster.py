@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.redis_cluster import RedisCluster, redis_cluster
 from server.broker import Broker
 from server.context import system_clock
 from server.database import Database
@@ -22,7 +23,6 @@ from server.topology import slot_of
 from tests.integration.channel_reader import Reader
 from tests.integration.channels import Known, Listener, brokers, line, refusal, until
 from tests.integration.lines import TABLES, counted, eventually, texts, working
-from tests.redis_cluster import RedisCluster, redis_cluster
 
 CHANNELS = [f"room:{number}" for number in range(12)]
 """Enough that every node has some."""

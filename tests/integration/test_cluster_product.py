@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from loadtest.redis_cluster import RedisCluster, redis_cluster
 from moderation.rules import Rank
 from rooms.actions import create_room
 from server.context import Viewer, system_clock
@@ -22,7 +23,6 @@ from tests.integration.channel_reader import Reader
 from tests.integration.channels import Known, brokers, line, refusal, until
 from tests.integration.lines import eventually
 from tests.integration.street import Watcher
-from tests.redis_cluster import RedisCluster, redis_cluster
 from tests.running import running
 from web.cli import doctor_servers
 from web.cli.redis_nodes import count_keys

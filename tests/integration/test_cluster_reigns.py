@@ -10,6 +10,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
+from loadtest.redis_cluster import ClusterNode, RedisCluster, redis_cluster
 from server import cluster as clusters
 from server.broker import Broker
 from server.context import system_clock
@@ -18,7 +19,6 @@ from server.keys import keys_of
 from server.publication import Flag, Published
 from server.settings import Settings
 from tests.integration.channels import Known, brokers, line, until
-from tests.redis_cluster import ClusterNode, RedisCluster, redis_cluster
 
 
 @pytest.fixture(scope="module")

