@@ -198,6 +198,8 @@ class RedisLink(Link):
         self.links: Sequence[RedisLink] = (self,) * PARTITIONS
         self._clock_gaps: deque[float] = deque(maxlen=5)
         """Redis time minus monotonic time in ms as seen lately, never more than it really was."""
+        self._clock_gap = 0.0
+        """The largest of them."""
         self._asked = 0.0
 
     @classmethod
@@ -268,7 +270,7 @@ class RedisLink(Link):
 
     def server_time(self) -> int:
         """Give a time in ms that Redis has certainly reached."""
-        return int(max(self._clock_gaps, default=0.0) + time.monotonic() * 1000)
+        return int(self._clock_gap + time.monotonic() * 1000)
 
     async def _on_connected(self, wire: Wire) -> None:
         # Until the new server has told its time, that of the one before goes on.
@@ -294,3 +296,4 @@ class RedisLink(Link):
         seconds, micros = answer
         gap = int(seconds) * 1000 + int(micros) / 1000 - time.monotonic() * 1000
         self._clock_gaps.append(gap)
+        self._clock_gap = max(self._clock_gaps)
