@@ -18,11 +18,11 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
 
     What cannot be read ends the walk: the last address that a trusted proxy vouched for is given.
     """
+    if not trusted:
+        return _plain(peer)
     found = _parse(peer)
     if found is None:
         return peer
-    if not trusted:
-        return str(found)
     for hop in reversed(forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
         if not _is_trusted(found, trusted):
             break
@@ -40,6 +40,12 @@ def prefix(address: str) -> str:
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((found, 64), strict=False))
     return str(found) if found else address[:64]
+
+
+@lru_cache(maxsize=4096)
+def _plain(peer: str) -> str:
+    found = _parse(peer)
+    return peer if found is None else str(found)
 
 
 def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
