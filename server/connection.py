@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from server import opening, reading
@@ -38,7 +37,6 @@ class Connection:
         "_inbox",
         "_resumed",
         "_task",
-        "_timer",
         "address",
         "answered",
         "bearer",
@@ -74,11 +72,11 @@ class Connection:
         self.seats: dict[str, Seat] = {}
         self.answered = True
         """Whether something came since the last ping."""
-        self._inbox: deque[Command | BadCommand] = deque()
+        # Not a deque: an empty one takes half a kilobyte, in every connection that is idle.
+        self._inbox: list[Command | BadCommand] = []
         self._task: asyncio.Task[None] | None = None
         self._resumed: asyncio.Event | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._expect_connect()
+        gateway.newcomers.add(self)
 
     # What a product's command may use.
 
@@ -153,14 +151,20 @@ class Connection:
 
     def never_end(self) -> None:
         """Let no time limit hold any longer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.gateway.newcomers.discard(self)
+        self.gateway.expiring.discard(self)
 
-    def end_after(self, seconds: float, code: int, reason: str) -> None:
-        """Close after a while, unless this is called again before."""
-        self.never_end()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.end, code, reason)
+    def expire(self, due: float) -> None:
+        """Close: the session was not refreshed in time."""
+        self.end(CloseCode.TOKEN_EXPIRED, "the session was not refreshed")
+
+    def miss_connect(self, due: float) -> None:
+        """Close a connection that said nothing until then, unless that is our fault."""
+        if asyncio.get_running_loop().time() - due > LATE_SECONDS:
+            # The loop was held up, and what it has not read yet may be just what is missed.
+            self.gateway.newcomers.add(self)
+        else:
+            self.end(CloseCode.NO_CONNECT, "connect comes first, within 5 s")
 
     async def _work(self) -> None:
         """Carry out what waits in the inbox, and end with it."""
@@ -172,7 +176,7 @@ class Connection:
                     await self._resumed.wait()
                     self._resumed = None
                 else:
-                    await self._carry_out(self._inbox.popleft())
+                    await self._carry_out(self._inbox.pop(0))
         finally:
             self._task = None
 
@@ -210,22 +214,9 @@ class Connection:
             if refused.code in ("internal", "unavailable"):
                 # Not connected for a reason of ours: after the reply it may try again later.
                 asyncio.get_running_loop().call_soon(self.end, TRY_AGAIN_LATER, refused.code)
-            else:
-                self._expect_connect()
+            elif self.socket.open:
+                self.gateway.newcomers.add(self)
         return refused
-
-    def _expect_connect(self) -> None:
-        self.never_end()
-        loop = asyncio.get_running_loop()
-        due = loop.time() + CONNECT_SECONDS
-        self._timer = loop.call_at(due, self._miss_connect, due)
-
-    def _miss_connect(self, due: float) -> None:
-        if asyncio.get_running_loop().time() - due > LATE_SECONDS:
-            # The loop was held up, and what it has not read yet may be just what is missed.
-            self._expect_connect()
-        else:
-            self.end(CloseCode.NO_CONNECT, "connect comes first, within 5 s")
 
     async def _answer(self, command: Command) -> Answer:
         if self.viewer is None and command.name != "connect":

@@ -11,13 +11,15 @@ from typing import Final
 
 from server import gateway_metrics, loop_lag, writing
 from server.admission import Admission
-from server.connection import Connection
+from server.connection import CONNECT_SECONDS, Connection
 from server.context import Context
+from server.deadlines import Deadlines
 from server.errors import HirobaError
 from server.handshake import Refusal, Upgrade
 from server.hub import Hub
 from server.identity import Keyring
 from server.log import Log
+from server.opening import GRACE_SECONDS, SESSION_MS
 from server.pings import Pings
 from server.presence import Presence
 from server.product import Grant, Product
@@ -62,6 +64,10 @@ class Gateway:
         self.hub: Hub = Hub(ctx.broker, descriptors=descriptors, now=now)
         self.pings: Pings = Pings(self.hub.fan_out)
         self.connections: set[Connection] = set()
+        self.newcomers = Deadlines(CONNECT_SECONDS, Connection.miss_connect)
+        """Those who have to connect yet."""
+        self.expiring = Deadlines(SESSION_MS / 1000 + GRACE_SECONDS, Connection.expire)
+        """Those whose session has to be refreshed in time."""
         self.draining: bool = False
         self.closed: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
@@ -106,6 +112,8 @@ class Gateway:
     async def close(self) -> None:
         """Stop what goes on by itself; the connections end with their sockets."""
         gateway_metrics.forget(self)
+        self.newcomers.close()
+        self.expiring.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

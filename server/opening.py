@@ -194,9 +194,8 @@ def _session(connection: Connection, viewer: Viewer) -> dict[str, Any]:
         connection.never_end()
         return {"resume": None, "expires_in": None}
     gateway = connection.gateway
-    connection.end_after(
-        SESSION_MS / 1000 + GRACE_SECONDS, CloseCode.TOKEN_EXPIRED, "the session was not refreshed"
-    )
+    connection.never_end()
+    gateway.expiring.add(connection)
     claims = Claims(
         RESUME,
         viewer.id,

@@ -149,8 +149,8 @@ async def test_connect_comes_first(town: Town) -> None:
     assert town.product.log == []
 
 
-async def test_connect_comes_within_5_seconds(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.connection.CONNECT_SECONDS", 0.001)
+async def test_connect_comes_within_5_seconds(town: Town) -> None:
+    town.gateway.newcomers.seconds = 0.001
     client, other = town.client(), town.client()
     other.send("connect")
     await settle()
@@ -164,7 +164,7 @@ async def test_connect_comes_within_5_seconds(town: Town, monkeypatch: pytest.Mo
 async def test_a_loop_that_was_held_up_waits_again_for_connect(town: Town) -> None:
     client = town.client()
 
-    client.connection._miss_connect(asyncio.get_running_loop().time() - 3)
+    client.connection.miss_connect(asyncio.get_running_loop().time() - 3)
     client.send("connect")
     await settle()
 
@@ -172,10 +172,8 @@ async def test_a_loop_that_was_held_up_waits_again_for_connect(town: Town) -> No
     assert "ok" in client.reply(1)
 
 
-async def test_how_long_we_take_to_connect_somebody_is_no_reason_to_stay_away(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.connection.CONNECT_SECONDS", 0.001)
+async def test_how_long_we_take_to_connect_somebody_is_no_reason_to_stay_away(town: Town) -> None:
+    town.gateway.newcomers.seconds = 0.001
     town.broker.open_reads.clear()
     slow = await connected(town, subscribe=[{"channel": ROOM}])
     silent = town.client()
@@ -616,11 +614,8 @@ async def test_a_nameless_reader_gets_a_name_without_connecting_again(town: Town
     assert client.screen.look().passed == [{"event": "told"}]
 
 
-async def test_a_session_that_is_not_refreshed_ends(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.opening.SESSION_MS", 1)
-    monkeypatch.setattr("server.opening.GRACE_SECONDS", 0)
+async def test_a_session_that_is_not_refreshed_ends(town: Town) -> None:
+    town.gateway.expiring.seconds = 0.001
     client = await connected(town, token=town.token("m42"))
     nameless = await connected(town)
 
