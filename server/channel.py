@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from server.fan_out import FanOut
+from server.found import Found, Place
 from server.hot_list import PIECE, Feed, HotList, Reader, Seat
 from server.item import Item
 from server.protocol import Encoding, passing
@@ -69,6 +70,8 @@ class Channel:
         """The whole window as it was read last, for those who come back together."""
         self.window_read_at = 0.0
         self.reading: asyncio.Task[Window] | None = None
+        self.found: dict[Place, Found] = {}
+        """What was given within the last second to those who came from some place."""
         self.lists: dict[tuple[Feed, Encoding], HotList] = {}
         self.readers: dict[Reader, None] = {}
         self._stats = stats
@@ -196,6 +199,7 @@ class Channel:
     def beat(self) -> None:
         """Write what was put off for too long, and heartbeats where it was quiet."""
         now = self._now()
+        self.found.clear()
         if now - self.window_read_at >= REMEMBER:
             self.window = None
         for hot_list in list(self.lists.values()):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from server.errors import Refused
+from server.parts import Ready
 
 MAX_CHANNEL: Final = 128
 T = TypeVar("T", str, int)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a command of the engine gives: the `ok`, and what follows in the same step."""
 
-    ok: Mapping[str, Any]
+    ok: Mapping[str, Any] | Ready
     then: Callable[[bool], None] | None = None
     """Called right after the reply, and told whether it was written."""
 

@@ -27,6 +27,8 @@ LATE_SECONDS: Final = 0.25
 TRY_AGAIN_LATER: Final = 1013
 """The standard's code for a server that cannot now: clients come back."""
 
+_ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
+
 log = Log(__name__)
 
 
@@ -64,7 +66,7 @@ class Connection:
         self.number = number
         self.address = address
         self.bearer = bearer
-        self.encoding = Encoding(socket.subprotocol)
+        self.encoding = _ENCODINGS[socket.subprotocol]
         self.viewer: Viewer | None = None
         """Who is behind it; None until `connect` was answered."""
         self.publisher: str | None = None

@@ -20,6 +20,7 @@ from server.hub import Hub
 from server.identity import Keyring
 from server.log import Log
 from server.opening import GRACE_SECONDS, SESSION_MS
+from server.parts import Ready
 from server.pings import Pings
 from server.presence import Presence
 from server.product import Grant, Product
@@ -58,6 +59,15 @@ class Gateway:
     ) -> None:
         """Listen to the broker; `start` begins what goes on by itself."""
         self.ctx = ctx
+        settings = ctx.settings
+        self.limits = Ready(
+            {
+                "frame": settings.max_frame,
+                "channels": settings.max_channels,
+                "text": settings.max_text,
+            }
+        )
+        """As clients are told them."""
         self.product = product
         self.keyring = keyring
         self.sessions = Sessions(ctx.broker)

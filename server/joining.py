@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from server.channel import Channel
 from server.channels import Channels
+from server.found import MOST, Found
 from server.hot_list import Feed, HotList, Reader
 from server.item import Item
 from server.parts import Items
@@ -45,15 +46,16 @@ class Joining:
             raise
         return joining
 
-    def settle(self, reader: Reader, feed: Feed, budget: int) -> dict[str, Any]:
+    def settle(self, reader: Reader, feed: Feed, budget: int) -> Found:
         """Give the reply: from the position up to where the list stands that is read then."""
-        if self.channel.name in reader.seats:
-            self.channel.unseat(reader)
-        self._list = self.channel.list_for(feed, reader.encoding)
+        channel = self.channel
+        if channel.name in reader.seats:
+            channel.unseat(reader)
+        self._list = channel.list_for(feed, reader.encoding)
         limit = max(LEAST, min(budget, REPLY_LIMIT))
-        found = self._recover(self._list.covered, limit)
-        self.channels.recoveries[self._outcome(found)] += 1
-        return self._reply(found)
+        found = self._find(self._list.covered, limit)
+        self.channels.recoveries[found.outcome] += 1
+        return found
 
     def catch_up(self, reader: Reader, limit: int) -> dict[str, Any]:
         """Give the reply for somebody who reads the channel already."""
@@ -72,6 +74,22 @@ class Joining:
         if self._list is not None:
             self.channel.discard(self._list)
         self.channels.release(self.channel)
+
+    def _find(self, stands: int, limit: int) -> Found:
+        """Recover, or give what another was given who came from the same place just now."""
+        if self.position is None:
+            limit = min(limit, NEWEST)
+        known = self.channel.found
+        place = (self.channel.epoch, stands, limit, self.position)
+        found = known.get(place)
+        if found is None or found.window is not self.window:
+            recovery = self._recover(stands, limit)
+            count, outcome = len(recovery.places), self._outcome(recovery)
+            found = Found(self._reply(recovery), count, outcome, self.window)
+            if len(known) >= MOST:
+                known.clear()
+            known[place] = found
+        return found
 
     def _outcome(self, found: Recovery) -> str:
         """Name what came of it for the metrics."""

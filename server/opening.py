@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from server.commands import Answer, invalid, optional
@@ -55,8 +56,8 @@ async def connect(connection: Connection, args: dict[str, Any]) -> Answer:
     subscriptions: dict[str, Any] = {}
     for request, one in zip(requests, opened, strict=True):
         if isinstance(one, Opened):
-            ok = settle(connection, one, left)
-            left -= len(ok["pubs"])
+            ok, count = settle(connection, one, left)
+            left -= count
             subscriptions[request.channel] = {"ok": ok}
         else:
             subscriptions[request.channel] = {"error": _refused(one).as_wire()}
@@ -120,11 +121,17 @@ async def _claims(connection: Connection, token: str | None) -> Claims | None:
         raise _close_for(refused) from None
 
 
+@lru_cache(maxsize=4096)
+def _nameless(address: str) -> Viewer:
+    """Give the reader without a name, who is the same however often somebody comes."""
+    return Viewer(address=address)
+
+
 async def _identify(connection: Connection, claims: Claims | None) -> tuple[Viewer, str]:
     """Give who it is, and the session: that of a resume token, else a new one."""
     fresh = connection.session or secrets.token_urlsafe(12)
     if claims is None:
-        return Viewer(address=connection.address), fresh
+        return _nameless(connection.address), fresh
     gateway = connection.gateway
     try:
         viewer = await gateway.product.resolve(gateway.ctx, claims)
@@ -165,16 +172,11 @@ async def _admit(connection: Connection, viewer: Viewer, session: str) -> None:
 
 
 def _about(connection: Connection, viewer: Viewer) -> dict[str, Any]:
-    settings = connection.gateway.ctx.settings
     return {
         "session": connection.session,
         "rank": viewer.rank,
         "you": None if viewer.id is None else {"id": viewer.id, "name": viewer.name},
-        "limits": {
-            "frame": settings.max_frame,
-            "channels": settings.max_channels,
-            "text": settings.max_text,
-        },
+        "limits": connection.gateway.limits,
         "time": connection.gateway.ctx.clock(),
         **_session(connection, viewer),
     }

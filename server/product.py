@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from server.context import Context, Viewer
+from server.parts import Ready
 
 if TYPE_CHECKING:
     from server.connection import Connection
@@ -20,8 +21,9 @@ Command = Callable[[Context, Viewer, dict[str, Any], "Connection"], Awaitable[Ma
 class Grant:
     """A viewer may read a channel; `room` and `you` are told with the reply."""
 
-    room: Mapping[str, Any]
-    you: Mapping[str, Any]
+    room: Mapping[str, Any] | Ready
+    you: Mapping[str, Any] | Ready
+    """Ready where many are told the same."""
     default_feed: Literal["sampled", "full"] = "full"
 
 

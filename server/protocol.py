@@ -15,7 +15,7 @@ import orjson
 from server.errors import Refused
 from server.item import Item, json_of
 from server.packing import pack
-from server.parts import array_head, json_items, packed_items, to_json, to_msgpack
+from server.parts import Part, array_head, json_items, packed_items, to_json, to_msgpack
 from server.websocket_frames import BINARY, TEXT
 
 VERSION: Final = 1
@@ -109,7 +109,7 @@ def decode(
     return Command(id, name, args)  # type: ignore[arg-type]
 
 
-def reply(encoding: Encoding, id: int, ok: Mapping[str, Any]) -> bytes:
+def reply(encoding: Encoding, id: int, ok: Mapping[str, Any] | Part) -> bytes:
     """Give the answer to a command that succeeded; `ok` may hold `Part`s in its objects."""
     return encode(encoding, {"id": id, "ok": ok})
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from server.commands import Answer, channel_name, invalid, optional, position
 from server.context import Viewer
 from server.errors import Refused
 from server.hot_list import Feed
 from server.joining import Joining, Position
+from server.parts import Ready
 from server.product import Grant
 from server.recovery import REPLY_LIMIT
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from server.connection import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+FEEDS: Final = {str(feed): feed for feed in Feed}
+
+
+class Request(NamedTuple):
     """A wish to read a channel."""
 
     channel: str
@@ -30,13 +32,12 @@ class Request:
     def read(cls, args: Mapping[str, Any]) -> Request:
         """Read `{channel, epoch?, offset?, feed?}`."""
         feed = optional(args, "feed", str)
-        if feed is not None and feed not in list(Feed):
-            raise invalid(f"feed is {' or '.join(Feed)}")
-        return cls(channel_name(args), position(args), None if feed is None else Feed(feed))
+        if feed is not None and feed not in FEEDS:
+            raise invalid(f"feed is {' or '.join(FEEDS)}")
+        return cls(channel_name(args), position(args), None if feed is None else FEEDS[feed])
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A channel that the viewer may read and that this process has joined."""
 
     request: Request
@@ -52,7 +53,7 @@ async def subscribe(connection: Connection, args: dict[str, Any]) -> Answer:
         raise Refused("limit_reached", f"A connection reads at most {most} channels.")
     assert connection.viewer is not None
     opened = await open_channel(connection, connection.viewer, request)
-    ok = settle(connection, opened, REPLY_LIMIT)
+    ok, _ = settle(connection, opened, REPLY_LIMIT)
     return Answer(ok, lambda done: take_seats(connection, [opened], done))
 
 
@@ -87,11 +88,16 @@ async def open_channel(connection: Connection, viewer: Viewer, request: Request)
     return Opened(request, grant, joining)
 
 
-def settle(connection: Connection, opened: Opened, budget: int) -> dict[str, Any]:
-    """Give the outcome; the reply has to be written before anything else happens."""
-    feed = opened.request.feed or Feed(opened.grant.default_feed)
-    reply = opened.joining.settle(connection, feed, budget)
-    return {**reply, "room": opened.grant.room, "you": opened.grant.you}
+def settle(
+    connection: Connection, opened: Opened, budget: int
+) -> tuple[Mapping[str, Any] | Ready, int]:
+    """Give the outcome and how many publications it holds.
+
+    The reply has to be written before anything else happens.
+    """
+    feed = opened.request.feed or FEEDS[opened.grant.default_feed]
+    found = opened.joining.settle(connection, feed, budget)
+    return found.told(opened.grant), found.count
 
 
 def take_seats(connection: Connection, opened: Sequence[Opened], done: bool) -> None:

@@ -53,7 +53,7 @@ class World:
     def finish(
         self, joining: Joining, viewer: Viewer, *, feed: Feed = Feed.FULL, limit: int = 300
     ) -> dict[str, Any]:
-        ok = joining.settle(viewer, feed, limit)
+        ok = joining.settle(viewer, feed, limit).tree
         payload = reply(viewer.encoding, 1, ok)
         viewer.socket.send(frame(viewer.encoding.opcode, payload))
         joining.seat(viewer)
@@ -556,7 +556,7 @@ async def test_a_join_without_redis_is_refused_and_works_later(world: World) -> 
 async def test_a_paused_viewer_may_join_and_catches_up_later(world: World) -> None:
     viewer = world.viewer(room=10)
     joining = await Joining.prepare(world.hub.channels, ROOM, None)
-    ok = joining.settle(viewer, Feed.FULL, 300)
+    ok = joining.settle(viewer, Feed.FULL, 300).tree
     viewer.socket.send(frame(1, reply(Encoding.JSON, 1, ok)))
     joining.seat(viewer)
 
