@@ -75,13 +75,15 @@ class Channels:
         if channel is None:
             channel = self.by_name[name] = self._make(name)
         channel.joining += 1
-        try:
-            async with channel.lock:
-                if not channel.joined:
-                    await self._subscribe(channel)
-        except BaseException:
-            self.release(channel)
-            raise
+        # Whoever would leave it looks, under the lock, whether somebody is on the way in.
+        if not channel.joined:
+            try:
+                async with channel.lock:
+                    if not channel.joined:
+                        await self._subscribe(channel)
+            except BaseException:
+                self.release(channel)
+                raise
         return channel
 
     def release(self, channel: Channel) -> None:
