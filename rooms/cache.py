@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rooms import reads
 from rooms.rules import Room, room_channel, room_number
@@ -40,7 +41,7 @@ class RoomCache:
     async def room(self, room_id: str) -> Room:
         """Give a room; `not_found` when there is none."""
         try:
-            number = room_number(room_id)
+            number = _number(room_id)
         except Refused:
             raise _missing() from None
         kept = self._kept.get(number)
@@ -119,6 +120,9 @@ class RoomCache:
         self._kept.move_to_end(number)
         while len(self._kept) > CAPACITY:
             self._kept.popitem(last=False)
+
+
+_number = lru_cache(maxsize=4096)(room_number)
 
 
 def _key(number: int) -> str:

@@ -27,7 +27,7 @@ from web.pages.live import LiveRoom, live_page
 from web.pages.rendering import render, viewer_of, zone_of
 from web.pages.talk import lines
 from web.pages.topic import REACTIONS, TopicRoom, topic_page
-from web.product import you_in
+from web.product import sanction_in
 from web.session import context_of, read_form
 
 NEWEST = 50
@@ -93,7 +93,7 @@ async def _page(request: Request, found: Room, **said: Any) -> Response:
     shared: dict[str, Any] = {
         "place": newest.messages[-1].position if newest.messages else None,
         "viewers": await ctx.of(Presence).viewers(found.channel),
-        "sanction": (await you_in(ctx, viewer, found)).get("sanction"),
+        "sanction": await sanction_in(ctx, viewer, found),
         **said,
     }
     answered = await questions.listed(ctx.db, found.id, "answered", limit=ANSWERED)
