@@ -23,7 +23,7 @@ from server.client import Client, Item, Received
 NAME: Final = "clock-wrong"
 SHIFTS: Final = (300, -300, 3600, -3600)
 """Seconds; the first alone where the run is small."""
-VIEWERS: Final = 100
+VIEWERS: Final = 500
 RATE: Final = 20.0
 LINES: Final = 1000
 NEAR_MS: Final = 5_000

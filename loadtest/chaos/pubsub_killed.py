@@ -13,7 +13,7 @@ from loadtest.chaos.stage import Stage
 from loadtest.report import Report
 
 NAME: Final = "pubsub-killed"
-VIEWERS: Final = 200
+VIEWERS: Final = 1000
 KILLS: Final = 60
 RATE: Final = 50.0
 FILLED_SECONDS: Final = 1.0

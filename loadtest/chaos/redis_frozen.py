@@ -16,7 +16,7 @@ from loadtest.chaos.stage import Stage
 from loadtest.report import Report
 
 NAME: Final = "redis-frozen"
-VIEWERS: Final = 500
+VIEWERS: Final = 1000
 RATE: Final = 40.0
 FROZEN_SECONDS: Final = 30.0
 LEAST_SECONDS: Final = 4.0

@@ -12,7 +12,7 @@ from loadtest.chaos.play import Play, play
 from loadtest.chaos.stage import Stage
 from loadtest.report import Report
 
-VIEWERS: Final = 200
+VIEWERS: Final = 1000
 RATE: Final = 20.0
 JUMP: Final = 1_000_000
 """By how much offsets jump at least after a loss."""
