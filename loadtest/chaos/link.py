@@ -146,6 +146,10 @@ class Wire(asyncio.Protocol):
         """Send one message."""
         self._frame(TEXT if text else BINARY, message)
 
+    def put(self, message: bytes) -> None:
+        """Send one binary message, together with all others of this turn of the loop."""
+        self._frame(BINARY, message)
+
     async def recv(self, decode: Literal[False]) -> bytes:
         """Not offered: messages go to `give`."""
         raise NotImplementedError

@@ -6,31 +6,33 @@ import argparse
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
-from loadtest.chaos.history import ACK, Place, Posted
-from loadtest.chaos.link import open_light
+from loadtest.chaos.checker import check
+from loadtest.chaos.history import ACK, History
+from loadtest.chaos.hoses import Flood, Hose
 from loadtest.chaos.outcome import scaled
-from loadtest.chaos.pouring import Pour
 from loadtest.chaos.stage import Stage
+from loadtest.chaos.viewers import Viewer, Watching
 from loadtest.report import Report
 from loadtest.servers import new_member
-from server.client import Client, Item, Received
+from server.client import Client
 
 NAME: Final = "mute-race"
 GATEWAYS: Final = 4
 RUNS: Final = 200
 PUBLISHES: Final = 10_000
 LEAST: Final = 200
-CONNECTIONS: Final = 24
+CONNECTIONS: Final = 32
 """The kernel hands them round: more than enough for each gateway to have some."""
 RUN_SECONDS: Final = 60.0
-ABOVE: Final = """
-    SELECT count(*) FROM messages WHERE room_id = $1 AND author = $2
-    AND (epoch, "offset") > ($3, $4) AND (epoch, "offset") < ($5, $6)
-"""
+EARLIEST, LATEST = 0.02, 0.95
+"""Between which shares of the answers the mute is asked for."""
+STEP: Final = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,145 +40,121 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--runs", type=int, default=0, help=f"mutes, each at another moment [{RUNS}]")
     add("--publishes", type=int, default=0, help=f"lines that race in each [{PUBLISHES}]")
+    add("--seed", type=int, default=1, help="chooses the moments [1]")
 
 
 async def run(stage: Stage, options: argparse.Namespace) -> Report:
-    """Race again and again, and look at answers, at what a viewer saw, and at the table."""
+    """Race again and again; each run is checked while the next one goes on, and let go."""
     runs = options.runs or scaled(RUNS, options)
     publishes = options.publishes or scaled(PUBLISHES, options, least=LEAST)
+    chance = random.Random(options.seed)
     report = Report(f"chaos {NAME}")
     name = stage.next_run()
+    posted_before = await _published(stage)
     async with _people(stage, name) as race:
-        gateways = sum(
-            count > 0
-            for (metric, _), count in (await stage.metrics()).items()
-            if metric == "hiroba_connections"
-        )
+        began, judging = time.monotonic(), None
         for number in range(runs):
-            report.problems += await race.once(f"{name}-{number}", publishes)
-        report.problems += await race.saved()
-        report.facts = {
-            "gateways": gateways,
-            "runs": runs,
-            "lines_a_run": publishes,
-            "acknowledged": race.acknowledged,
-            "refused_as_muted": race.refused,
-            "seen_by_a_viewer": race.viewer.seen,
-            "offsets_above_a_mute": race.above,
-        }
+            moment = round(publishes * chance.uniform(EARLIEST, LATEST))
+            heat = await race.once(f"{name}-{number}", publishes, moment)
+            if judging is not None:
+                report.problems += await judging
+            judging = asyncio.create_task(race.judge(heat))
+            if (number + 1) % 10 == 0:
+                print(f"  {time.monotonic() - began:6.1f} s  {number + 1} of {runs}", flush=True)
+        if judging is not None:
+            report.problems += await judging
+        seconds = time.monotonic() - began
+    posted = await _published(stage)
+    shares = {who: posted[who] - posted_before.get(who, 0.0) for who in stage.pids("gateway")}
+    report.problems += [f"{who} took no part" for who, count in shares.items() if not count]
+    report.facts = {
+        "gateways": len(shares),
+        "least_published_by_one": int(min(shares.values())),
+        "runs": runs,
+        "seed": options.seed,
+        **race.sums,
+        "seconds": round(seconds, 1),
+    }
     return report
 
 
-class Viewer(Client):
-    """Somebody who watches, and knows where everything stands."""
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """One run, not yet judged."""
 
-    def __init__(self, url: str, room: str) -> None:
-        """Watch the whole room."""
-        super().__init__(url, open_link=open_light)
-        self.lines: dict[str, list[Place]] = {}
-        self.turns: list[tuple[str, Place]] = []
-        """Mutes and their ends."""
-        self.seen = 0
-        self.room = self.channel(f"room:{room}", feed="full", handler=self._take)
-
-    @property
-    def place(self) -> Place:
-        """Where it stands."""
-        return (self.room.position.epoch, self.room.position.offset)
-
-    def _take(self, item: Item) -> None:
-        if not isinstance(item, Received) or item.body is None:
-            return
-        place, event = (item.epoch, item.offset), item.body["event"]
-        if event == "comment.posted":
-            self.lines.setdefault(item.body["author"]["id"], []).append(place)
-            self.seen += 1
-        elif event in ("person.muted", "person.unmuted"):
-            self.turns.append((event, place))
+    name: str
+    history: History
+    answered: float
+    """When the moderator was told that the mute stands."""
+    deaf: int
+    """Connections that were never told of it."""
 
 
 class Race:
     """One person with many connections, a moderator, and a viewer."""
 
-    def __init__(
-        self, stage: Stage, clients: list[Client], moderator: Client, viewer: Viewer
-    ) -> None:
+    def __init__(self, stage: Stage, hoses: list[Hose], moderator: Client, viewer: Viewer) -> None:
         """Count over all runs."""
-        self.acknowledged = self.refused = self.above = 0
-        self.viewer = viewer
+        self.sums: Counter[str] = Counter()
         self._stage = stage
-        self._clients = clients
+        self._hoses = hoses
         self._moderator = moderator
-        self._person = str(clients[0].welcome["you"]["id"])
-        self._muted: list[tuple[Place, Place]] = []
-        """From where to where the person was muted."""
+        self._viewer = viewer
+        self._person = str(hoses[0].client.welcome["you"]["id"])
 
-    async def once(self, name: str, publishes: int) -> list[str]:
-        """Mute at a random moment of so many lines; gives what does not hold."""
-        pour = Pour(self._clients, self._stage.room, name)
-        moment, now = random.randrange(publishes // 10, publishes), asyncio.Event()
-
-        def is_muted(posted: Posted) -> bool:
-            if len(pour.posted) >= moment:
-                now.set()
-            return posted.word == "muted"
-
-        pouring = asyncio.create_task(
-            pour.until(is_muted, most=50 * publishes, seconds=RUN_SECONDS)
-        )
-        async with asyncio.timeout(RUN_SECONDS):
-            await now.wait()
+    async def once(self, name: str, publishes: int, moment: int) -> Heat:
+        """Mute when so many of the lines are answered; gives all that was said and seen."""
+        flood = Flood(self._stage.room, name, publishes, 4 * publishes, moment)
+        pouring = asyncio.gather(*(hose.pour(flood, RUN_SECONDS) for hose in self._hoses))
+        await flood.now.wait()
+        asked = time.monotonic()
         await self._turn("person.mute", {"seconds": 3600, "reason": "a race"})
         answered = time.monotonic()
-        stopped = await pouring
+        await pouring
         await self._turn("person.unmute", {})
-        said = [p for p in pour.posted if p.outcome == ACK]
-        self.acknowledged += len(said)
-        self.refused += sum(p.word == "muted" for p in pour.posted)
-        top = max((p.line.place for p in said), default=(0, 0))
-        await self._stage.until(lambda: self.viewer.place >= top, RUN_SECONDS)
-        begin, end = self._muted[-1]
-        places = [p.line.place for p in said] + self.viewer.lines.pop(self._person, [])
-        above = {place for place in places if begin < place < end}
-        self.above += len(above)
-        late = sum(p.at > answered for p in said)
-        others = {p.word or p.outcome for p in pour.posted} - {"muted", ACK}
-        return [
-            *([f"{name}: {len(above)} lines above the mute at {begin}"] if above else []),
-            *([f"{name}: {late} lines sent after the mute was answered"] if late else []),
-            *([f"{name}: refused otherwise: {', '.join(sorted(others))}"] if others else []),
-            *([] if stopped else [f"{name}: a connection was never told that it is muted"]),
-        ]
+        history = History(posted=flood.posted, watches=[self._viewer.told()])
+        history.deny_muted()
+        self.sums["lines"] += len(flood.posted)
+        self.sums["under_way_with_a_mute"] += sum(
+            posted.at < answered and posted.done > asked for posted in flood.posted
+        )
+        return Heat(name, history, answered, sum(not hose.refused for hose in self._hoses))
 
-    async def saved(self) -> list[str]:
-        """Wait until the logs are empty, and look whether the table has a line above a mute."""
+    async def judge(self, heat: Heat) -> list[str]:
+        """Wait for the rows of a run, and give what does not hold."""
+        history, [watch] = heat.history, heat.history.watches
+        said = history.acknowledged()
+        logged = sum(not posted.unsaved for posted in said)
+        [denied] = [each for each in history.denied if each.author == self._person]
+        assert denied.until is not None
         deadline = time.monotonic() + RUN_SECONDS
-        while await self._waiting():
-            if time.monotonic() > deadline:
-                return ["the logs are not saved"]
-            await asyncio.sleep(0.2)
-        room, rows = int(self._stage.room), 0
-        for begin, end in self._muted:
-            found = await self._stage.query(ABOVE, room, self._person, *begin, *end)
-            rows += found[0][0]
-        return [f"{rows} rows above a mute"] if rows else []
+        while True:
+            history.stored = await self._stage.stored_between(watch.start, denied.until)
+            if len(history.stored) >= logged or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(STEP)
+        places = {line.place for line in (*watch.seen, *history.stored)}
+        places.update(posted.line.place for posted in said)
+        above = sum(denied.place < place < denied.until for place in places)
+        self.sums["acknowledged"] += len(said)
+        self.sums["refused_as_muted"] += sum(each.word == "muted" for each in history.posted)
+        self.sums["seen_by_a_viewer"] += len(watch.seen)
+        self.sums["rows_in_the_table"] += len(history.stored)
+        self.sums["offsets_above_a_mute"] += above
+        late = sum(posted.at > heat.answered for posted in said)
+        others = {each.word or each.outcome for each in history.posted} - {"muted", ACK}
+        problems = check(history)
+        problems += [f"{late} lines sent after the mute was answered"] if late else []
+        problems += [f"refused otherwise: {', '.join(sorted(others))}"] if others else []
+        problems += [f"{heat.deaf} connections were never told of it"] if heat.deaf else []
+        return [f"{heat.name}: {problem}" for problem in problems]
 
     async def _turn(self, command: str, args: dict[str, object]) -> None:
-        """Mute or unmute, and learn from the viewer where that stands."""
-        before = len(self.viewer.turns)
+        """Mute or unmute, and wait until the viewer has seen it."""
+        before = len(self._viewer.watch.mutes)
         who = {"room": self._stage.room, "person": self._person}
         await self._moderator.call(command, {**who, **args})
-        await self._stage.until(lambda: len(self.viewer.turns) > before, RUN_SECONDS)
-        place = self.viewer.turns[-1][1]
-        if command == "person.mute":
-            self._muted.append((place, (place[0] + 1, 0)))
-        else:
-            self._muted[-1] = (self._muted[-1][0], place)
-
-    async def _waiting(self) -> int:
-        async with self._stage.redis() as redis:
-            logs = [key async for key in redis.scan_iter(match="{p*}:log", count=10_000)]
-            return sum([await redis.xlen(log) for log in logs])
+        await self._stage.until(lambda: len(self._viewer.watch.mutes) > before, RUN_SECONDS)
 
 
 @asynccontextmanager
@@ -186,11 +164,18 @@ async def _people(stage: Stage, name: str) -> AsyncIterator[Race]:
         new_member(stage.servers, f"Talker {name}", "member"), stage.moderator()
     )
     async with AsyncExitStack() as stack:
-        viewer = Viewer(stage.url, stage.room)
-        await stack.enter_async_context(viewer)
+        viewer = Viewer(Watching(stage.url, stage.room, 0, 1), 0, {})
+        await stack.enter_async_context(viewer.client)
         moderator = await stack.enter_async_context(Client(stage.url, token=other))
-        clients = [Client(stage.url, token=token, open_link=open_light) for _ in range(CONNECTIONS)]
-        for client in clients:
-            await stack.enter_async_context(client)
-        await viewer.room.subscribed()
-        yield Race(stage, clients, moderator, viewer)
+        hoses = [Hose(stage.url, token) for _ in range(CONNECTIONS)]
+        for hose in hoses:
+            await stack.enter_async_context(hose.client)
+        await viewer.channel.subscribed()
+        viewer.entered()
+        yield Race(stage, hoses, moderator, viewer)
+
+
+async def _published(stage: Stage) -> dict[str, float]:
+    """Give how many lines each process has published."""
+    values = await stage.metrics()
+    return {who: n for (name, who), n in values.items() if name == "hiroba_publishes_total"}

@@ -57,7 +57,7 @@ class Pour:
         at = time.monotonic()
         try:
             ok = await client.call("comment.post", args, seconds=CALL_SECONDS)
-            posted = _acknowledged(me, own, at, ok)
+            posted = acknowledged(me, own, at, ok)
         except Refused as refused:
             unknown = refused.details.get("answered") is False
             outcome = UNKNOWN if unknown else REFUSED
@@ -66,7 +66,8 @@ class Pour:
         return posted
 
 
-def _acknowledged(author: str, own: str, at: float, ok: dict[str, Any]) -> Posted:
+def acknowledged(author: str, own: str, at: float, ok: dict[str, Any]) -> Posted:
+    """Read the answer to a line that was not refused; a held one counts as refused."""
     if ok["verdict"] != "allow":
         return Posted(author, own, at, time.monotonic(), REFUSED, ok["verdict"])
     place = (ok["epoch"], ok["offset"], ok["id"])

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from loadtest import api
 from loadtest.chaos import processes
-from loadtest.chaos.history import Line
+from loadtest.chaos.history import Line, Place
 from loadtest.redis_cluster import RedisCluster, redis_cluster
 from loadtest.servers import NotStarted, Servers, new_member, new_room, started
 
@@ -189,7 +189,17 @@ class Stage:
             int(self.room),
             f"{run}-%",
         )
-        return [Line(row[0], row[1], _wire_id(row[2]), row[3], row[4]) for row in rows]
+        return _lines(rows)
+
+    async def stored_between(self, since: Place, until: Place) -> list[Line]:
+        """Read all rows above a place and up to another, in their order."""
+        rows = await self.query(
+            'SELECT epoch, "offset", id, author, client_message_id FROM messages '
+            'WHERE room_id = $1 AND (epoch, "offset") > ($2, $3) AND (epoch, "offset") <= ($4, $5) '
+            'ORDER BY epoch, "offset"',
+            *(int(self.room), *since, *until),
+        )
+        return _lines(rows)
 
     async def metrics(self) -> dict[tuple[str, str], float]:
         """Read the metrics: values by name and process; samples of other labels are added up."""
@@ -220,6 +230,10 @@ async def staged(
         stage = Stage(servers, await new_room(servers, "chaos"), cluster)
         stack.callback(stage.thaw)
         yield stage
+
+
+def _lines(rows: Iterable[Any]) -> list[Line]:
+    return [Line(row[0], row[1], _wire_id(row[2]), row[3], row[4]) for row in rows]
 
 
 def _wire_id(value: uuid.UUID) -> str:

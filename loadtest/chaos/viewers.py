@@ -82,6 +82,12 @@ class Viewer:
         self.watch.start = self._place = self.position
         self.came_in = True
 
+    def told(self) -> Watch:
+        """Give what it has seen so far, and begin anew from where it stands."""
+        told, self.watch = self.watch, Watch(self.watch.viewer, self.position)
+        self._lines.clear()
+        return told
+
     def take(self, item: Item) -> None:
         """Keep a line, or that some do not come."""
         if not self.came_in:

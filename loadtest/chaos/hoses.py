@@ -1,0 +1,122 @@
+"""Lines sent by the dozen and answered by the dozen: one person's connections, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgpack
+
+from loadtest.chaos.history import REFUSED, UNKNOWN, Posted
+from loadtest.chaos.link import LightLink, open_light
+from loadtest.chaos.pouring import acknowledged
+from server.client import Client
+
+WIDTH: Final = 24
+"""Lines that a connection has under way; beyond 32 the server closes."""
+FIRST_ID: Final = 1 << 20
+"""Commands of the client under it have smaller numbers."""
+
+
+@dataclass(slots=True)
+class Flood:
+    """What is poured over all connections of a person: in it, at one moment, something happens."""
+
+    room: str
+    run: str
+    """What every client_message_id begins with."""
+    least: int
+    """So many lines are posted whatever is answered."""
+    most: int
+    """And so many at most, while a connection has not been refused."""
+    moment: int
+    """When so many are answered, `now` is set."""
+    now: asyncio.Event = field(default_factory=asyncio.Event)
+    posted: list[Posted] = field(default_factory=list)
+    """Every attempt, in the order of the answers."""
+    begun: int = 0
+
+    def begin(self, refused: bool) -> str:
+        """Give the id of one more line for a connection; nothing when that has posted its part."""
+        if self.begun >= (self.least if refused else self.most):
+            return ""
+        self.begun += 1
+        return f"{self.run}-{self.begun}"
+
+    def note(self, posted: Posted) -> None:
+        """Keep an answer."""
+        self.posted.append(posted)
+        if len(self.posted) >= self.moment:
+            self.now.set()
+
+
+class Hose:
+    """One connection, whose lines wait for no one but the server."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Prepare to connect; `client` is to be opened and closed."""
+        self.client = Client(url, token=token, open_link=self._open)
+        self.refused = False
+        """Whether a line of the present flood was refused."""
+        self._flood = Flood("", "", 0, 0, 0)
+        self._under_way: dict[int, tuple[str, float]] = {}
+        self._ids = itertools.count(FIRST_ID)
+        self._link: LightLink | None = None
+        self._dry: asyncio.Future[None] | None = None
+
+    async def pour(self, flood: Flood, seconds: float) -> None:
+        """Post until the flood is over for this connection and all is answered.
+
+        What has no answer after so many seconds, or when the connection is lost, is noted UNKNOWN.
+        """
+        link = self._link
+        assert link is not None
+        self._flood, self.refused = flood, False
+        self._dry = asyncio.get_running_loop().create_future()
+        link.wire.give(self._take)
+        self._fill()
+        await asyncio.wait(
+            [self._dry, link.wire.ended], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        for own, at in self._under_way.values():
+            flood.note(Posted(self._me, own, at, time.monotonic(), UNKNOWN, "unanswered"))
+        self._under_way.clear()
+
+    @property
+    def _me(self) -> str:
+        return str(self.client.welcome["you"]["id"])
+
+    async def _open(self, url: str, **more: Any) -> LightLink:
+        self._link = await open_light(url, **more)
+        return self._link
+
+    def _fill(self) -> None:
+        assert self._link is not None and self._dry is not None
+        at = time.monotonic()
+        while len(self._under_way) < WIDTH and (own := self._flood.begin(self.refused)):
+            id = next(self._ids)
+            self._under_way[id] = (own, at)
+            args = {"room": self._flood.room, "text": f"line {own}", "client_message_id": own}
+            self._link.wire.put(msgpack.packb({"id": id, "cmd": "comment.post", "args": args}))
+        if not self._under_way and not self._dry.done():
+            self._dry.set_result(None)
+
+    def _take(self, data: bytes) -> None:
+        assert self._link is not None
+        value = msgpack.unpackb(data)
+        line = self._under_way.pop(value.get("id", 0), None)
+        if line is None:
+            self._link.take(data)
+            return
+        own, at = line
+        if "ok" in value:
+            self._flood.note(acknowledged(self._me, own, at, value["ok"]))
+        else:
+            self.refused = True
+            word = value["error"]["code"]
+            self._flood.note(Posted(self._me, own, at, time.monotonic(), REFUSED, word))
+        if len(self._under_way) <= WIDTH // 2:
+            self._fill()
