@@ -1,11 +1,15 @@
-"""How the broker finds a room's gates and denials again in Postgres after a restart of Redis."""
+"""How the broker finds again in Postgres what Redis has forgotten of a room by a restart."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from moderation.reads import denials, denials_everywhere
 from rooms import reads
-from rooms.rules import NOBODY, read_channel
+from rooms.comments.reads import answers
+from rooms.rules import NOBODY, Position, read_channel
 from server.adoption import Gates
+from server.answers import Answer
 from server.context import Clock
 from server.database import Database
 from server.errors import Refused
@@ -35,3 +39,10 @@ class PostgresAdoption:
     async def denials_everywhere(self, partition: int) -> dict[str, int]:
         """Give who is muted or banned in every room; the same for all partitions."""
         return await denials_everywhere(self._db, self._clock())
+
+    async def answers(self, channel: str, epoch: int, offset: int) -> Sequence[Answer]:
+        """Give what was posted lately above a place; other channels' publications are not kept."""
+        room, part = read_channel(channel)
+        if part:
+            return ()
+        return await answers(self._db, int(room), Position(epoch, offset), self._clock())

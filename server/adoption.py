@@ -1,13 +1,15 @@
-"""Taking a channel over after a restart of Redis: its gates and denials come from the product."""
+"""Taking a channel over after a restart of Redis: what it has forgotten comes from the product."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
+from server.answers import MOST, REMEMBER_MS, Answer, sent_key
 from server.errors import Refused
 from server.keys import keys_of
 from server.redis_link import script_of
@@ -48,6 +50,9 @@ class Adoption(Protocol):
     async def denials_everywhere(self, partition: int) -> dict[str, int]:
         """Give who is denied on every channel of a partition."""
 
+    async def answers(self, channel: str, epoch: int, offset: int) -> Sequence[Answer]:
+        """Give what was published lately above a place, the newest first."""
+
 
 class Adopter:
     """Runs adopt.lua, once at a time for each channel."""
@@ -81,21 +86,28 @@ class Adopter:
     async def _attempt(self, link: RedisLink, channel: str) -> Any:
         keys = keys_of(channel)
         version = await link.call("GET", keys.denied_version) or b""
+        place = await link.call("HMGET", keys.channel, "epoch", "offset")
+        epoch, offset = (int(part or 0) for part in place)
         try:
             async with asyncio.timeout(LOAD_TIMEOUT):
                 gates = await self._adoption.gates(channel)
                 here = await self._adoption.denials(channel)
                 everywhere = await self._adoption.denials_everywhere(keys.partition)
+                # What Redis lost and the product has is answered as it was, not published again.
+                answers = await self._adoption.answers(channel, epoch, offset)
         except TimeoutError as error:
             raise Refused("unavailable", "The database does not answer.") from error
         kin = await self._route.kin(link)
         args: list[Argument] = [
             *(channel, link.run_id, random.randrange(1_000_000), version),
             *(gates.min_rank, gates.cooldown_ms, gates.visibility, self._route.verb),
-            *(" ".join(kin.reigns), kin.shaken, len(here)),
+            *(" ".join(kin.reigns), kin.shaken, REMEMBER_MS, len(here)),
         ]
         for publisher, until in [*here.items(), *everywhere.items()]:
             args += (publisher, until)
         names = [keys.channel, keys.window, keys.denied]
         names += [keys.denied_everywhere, keys.denied_version]
+        for answer in answers[:MOST]:
+            names.append(sent_key(channel, answer.publisher, answer.client_message_id))
+            args.append(answer.text)
         return await link.script(ADOPT, names, args)

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from server.adoption import Adopter, Adoption
+from server.answers import REMEMBER_MS
 from server.broker_metrics import GAPS, PLACED, PUBLISH_SECONDS, PUBLISHES, REPEATED
 from server.cluster import Cluster
 from server.context import Clock
@@ -17,7 +18,7 @@ from server.control import Control, packed
 from server.errors import HirobaError, Refused
 from server.keys import CONTROL, PARTITIONS, keys_of, notice_channel, partition_of, tagged
 from server.publication import Flag, Publication, Publish, Published, decode, encode
-from server.publishing import REMEMBER_MS, Publisher
+from server.publishing import Publisher
 from server.recovery import Window, covered
 from server.redis_link import RedisLink, script_of
 from server.redis_wire import Argument, ReplyError, fail

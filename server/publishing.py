@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from server.adoption import Adopter
+from server.answers import hashed, sent_key
 from server.errors import HirobaError, Refused
 from server.keys import keys_of
 from server.publication import Publish, Published, envelope
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PUBLISH = script_of((files("server") / "lua/publish.lua").read_text())
 BUDGET = 1.5
 """Seconds a publish may take; Redis refuses to carry it out later than that."""
-REMEMBER_MS = 600_000
 REMEMBER_ANONYMOUS_MS = 10_000
 """How long an answer without client_message_id is kept: for our own repetition only."""
 _ADOPTIONS = 3
@@ -93,7 +92,6 @@ class Publisher:
         keys, settings = keys_of(p.channel), self._settings
         repeatable = p.client_message_id or secrets.token_hex(12)
         remember = remember_ms if p.client_message_id else REMEMBER_ANONYMOUS_MS
-        digest = hashlib.blake2b(p.digest or p.body, digest_size=12).hexdigest()
         denied, until = p.deny or ("", 0)
         gates = p.gates or {}
         if unknown := gates.keys() - {"min_rank", "cooldown_ms"}:
@@ -103,13 +101,13 @@ class Publisher:
             p.channel,
             (
                 *(keys.channel, keys.window, keys.denied, keys.denied_everywhere, keys.log),
-                f"{keys.personal('sent', p.publisher)}:{repeatable}",
+                sent_key(p.channel, p.publisher, repeatable),
                 keys.personal("slow", p.publisher),
                 keys.personal("rate", p.publisher),
             ),
             (
                 *(envelope(p.publisher, p.key, p.body), int(p.flags), p.publisher, p.key),
-                *(digest, remember, int(p.gated), int(p.rank), int(p.paced)),
+                *(hashed(p.digest or p.body), remember, int(p.gated), int(p.rank), int(p.paced)),
                 *(settings.post_rate.most, settings.post_rate.period, settings.channel_rate),
                 *(int(p.persist), p.private, settings.backlog_cap, int(p.refuse_on_backlog)),
                 *(denied, until, gates.get("min_rank", ""), gates.get("cooldown_ms", "")),

@@ -24,6 +24,13 @@ RETURNING id;
 SELECT id, text, reply_to, is_question, state, epoch, "offset", at FROM messages
 WHERE room_id = $1 AND author = $2 AND client_message_id = $3;
 
+-- answers --
+-- What was posted above a place lately and says still what it said then, newest first.
+SELECT author, client_message_id, text, reply_to, is_question, epoch, "offset", at, id FROM messages
+WHERE room_id = $1 AND (epoch, "offset") > ($2, $3) AND at > $4
+  AND state IN ('visible', 'hidden') AND edited_at IS NULL
+ORDER BY epoch DESC, "offset" DESC LIMIT $5;
+
 -- withdraw --
 -- The author takes back what is still held.
 UPDATE messages SET state = 'rejected', text = '' WHERE room_id = $1 AND id = $2 AND state = 'held';

@@ -44,8 +44,7 @@ class Post:
     @property
     def digest(self) -> bytes:
         """What a repetition with the same client_message_id must have in common."""
-        parts = (self.text, self.reply_to or "", "question" if self.question else "")
-        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
+        return digest(self.text, self.reply_to, self.question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,12 @@ class Message:
     rank: int = Rank.MEMBER
     shown: Position = Position(0, 0)
     """Where it was posted, or last restored: only what hides it after that counts."""
+
+
+def digest(text: str, reply_to: str | None, question: bool) -> bytes:
+    """Sum up what makes two posts the same."""
+    parts = (text, reply_to or "", "question" if question else "")
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 
 def read_post(args: Mapping[str, Any], *, limit: int, lines: bool) -> Post:

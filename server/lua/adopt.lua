@@ -3,6 +3,7 @@
 --
 -- KEYS   1 channel (hash)      2 window (stream)       3 denied here (hash)
 --        4 denied everywhere   5 version of denied everywhere
+--        then where answers are kept
 -- ARGV   1 channel name        2 run_id the caller talks to        3 random part of the jump
 --        4 version of denied everywhere when it was read, empty for none
 --        5 min_rank            6 cooldown_ms           7 visibility
@@ -11,9 +12,9 @@
 --          from it whole when its slot moves here, if
 --       10 something was published later than this time (ms), and so since any node fell: it has
 --          not come through one that took offsets with it
---       11 how many pairs are about this channel
+--       11 how long to remember an answer, ms     12 how many pairs are about this channel
 --        then pairs of publisher and until (ms; what has passed lifts it): those of this channel,
---        then those of everywhere
+--        then those of everywhere; and last an answer for each of the keys above
 --
 -- Answers adopted, already (somebody else did), or changed (what was read of the denials is old).
 
@@ -35,14 +36,19 @@ if (redis.call('GET', version) or '') ~= ARGV[4] then return 'changed' end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local pairs_end = 11 + 2 * tonumber(ARGV[11])
-for i = 12, #ARGV, 2 do
-  local target = i <= pairs_end and denied or everywhere
+local answers = #KEYS - 5
+local here_end = 12 + 2 * tonumber(ARGV[12])
+for i = 13, #ARGV - answers, 2 do
+  local target = i <= here_end and denied or everywhere
   if tonumber(ARGV[i + 1]) > now then
     redis.call('HSET', target, ARGV[i], ARGV[i + 1])
   else
     redis.call('HDEL', target, ARGV[i])
   end
+end
+
+for i = 1, answers do
+  redis.call('SET', KEYS[5 + i], ARGV[#ARGV - answers + i], 'NX', 'PX', ARGV[11])
 end
 
 redis.call('HSET', channel, 'generation', generation, 'min_rank', ARGV[5], 'cooldown_ms', ARGV[6], 'visibility', ARGV[7])

@@ -11,6 +11,7 @@ import msgpack
 import pytest
 
 from server.adoption import Gates
+from server.answers import Answer
 from server.broker import Broker
 from server.context import system_clock
 from server.errors import Refused
@@ -27,6 +28,7 @@ class Known:
         self.gates_of: dict[str, Gates] = {}
         self.denied: dict[str, dict[str, int]] = {}
         self.everywhere: dict[str, int] = {}
+        self.answered: list[Answer] = []
         self.away = False
         self.asked = 0
 
@@ -44,6 +46,10 @@ class Known:
     async def denials_everywhere(self, partition: int) -> dict[str, int]:
         self._check()
         return dict(self.everywhere)
+
+    async def answers(self, channel: str, epoch: int, offset: int) -> list[Answer]:
+        self._check()
+        return [each for each in self.answered if (each.epoch, each.offset) > (epoch, offset)]
 
     def _check(self) -> None:
         if self.away:

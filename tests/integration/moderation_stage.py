@@ -18,6 +18,7 @@ from moderation.ids import fresh_id, read_id, wire_id
 from moderation.names import name_key
 from moderation.rules import Rank
 from server.adoption import Gates
+from server.answers import Answer
 from server.broker import Broker
 from server.context import Clock, Context, Viewer, system_clock
 from server.database import Database, Transaction
@@ -57,6 +58,9 @@ class Denials:
 
     async def denials_everywhere(self, partition: int) -> dict[str, int]:
         return await reads.denials_everywhere(self._db, self._clock())
+
+    async def answers(self, channel: str, epoch: int, offset: int) -> list[Answer]:
+        return []
 
 
 @dataclass

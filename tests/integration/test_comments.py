@@ -154,6 +154,38 @@ async def test_the_engines_mode_holds_although_this_process_has_not_heard_of_it(
     assert await tea.window(room) == []
 
 
+@pytest.mark.parametrize("more", [{}, {"question": True}, {"reply_to": True}])
+async def test_what_redis_forgot_and_postgres_has_is_not_said_twice(
+    tea: World, more: dict[str, Any]
+) -> None:
+    aoi, room = await tea.member("Aoi"), await tea.room()
+    if more.get("reply_to"):
+        more = {"reply_to": (await comments.post(tea.ctx, aoi, said("before", "c0")))["id"]}
+    first = await comments.post(tea.ctx, aoi, said("hello", **more))
+    await tea.save()
+    await tea.ctx.redis.flushall()
+
+    again = await comments.post(tea.ctx, aoi, said("hello", **more))
+    other = await refused(comments.post(tea.ctx, aoi, said("something else", **more)))
+
+    assert again == first
+    assert other.code == "duplicate_conflict"
+    assert await tea.window(room) == []
+
+
+async def test_what_was_edited_before_redis_forgot_it_has_one_row_still(tea: World) -> None:
+    aoi, room = await tea.member("Aoi"), await tea.room()
+    first = await comments.post(tea.ctx, aoi, said("hello"))
+    await comments.edit(tea.ctx, aoi, {"room": room.id, "id": first["id"], "text": "better"})
+    await tea.save()
+    await tea.ctx.redis.flushall()
+
+    await comments.post(tea.ctx, aoi, said("hello"))
+    await tea.save()
+
+    assert [row["text"] for row in await tea.db.all("SELECT text FROM messages")] == ["better"]
+
+
 async def test_slow_mode_is_told_with_the_time_to_wait_and_spares_the_team(tea: World) -> None:
     aoi, ren = await tea.member("Aoi"), await tea.member("Ren", Rank.MODERATOR)
     room = await tea.room()

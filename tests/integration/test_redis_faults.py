@@ -11,6 +11,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from server.adoption import Gates
+from server.answers import Answer
 from server.broker import Broker
 from server.context import system_clock
 from server.errors import Refused
@@ -256,6 +257,31 @@ async def test_what_was_answered_before_a_restart_is_answered_again_after_it(
 
     assert again.repeated and again.offset == first.offset
     assert isinstance(fresh, Refused) and fresh.code == "unavailable"
+
+
+async def test_what_was_lost_but_saved_is_answered_as_before_and_not_published_again(
+    own_servers: servers.Own,
+) -> None:
+    known = Known()
+    async with brokers(own_servers.valkey.url, known) as broker:
+        await broker.publish(line("before"))
+        size = await written(own_servers)
+        saved, unsaved = line("saved", client_message_id="c1"), line("gone", client_message_id="c2")
+        first = await broker.publish(saved)
+        lost = await broker.publish(unsaved)
+        place = (first.epoch, first.offset, first.at, first.key)
+        known.answered = [Answer(saved.publisher, "c1", saved.body, *place)]
+        own_servers.kill(own_servers.valkey)
+        cut(own_servers, size)
+        await start_again(own_servers, broker)
+
+        again = await broker.publish(saved)
+        other = await attempt(broker, "something else", client_message_id="c1")
+        anew = await broker.publish(unsaved)
+
+    assert again.repeated and (again.epoch, again.offset, again.at, again.key) == place
+    assert isinstance(other, Refused) and other.code == "duplicate_conflict"
+    assert not anew.repeated and anew.offset > lost.offset + 1_000_000
 
 
 async def test_after_an_emptied_redis_a_larger_epoch_begins(redis_url: str, redis: Redis) -> None:
