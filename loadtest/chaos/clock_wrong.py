@@ -24,6 +24,7 @@ NAME: Final = "clock-wrong"
 SHIFTS: Final = (300, -300, 3600, -3600)
 """Seconds; the first alone where the run is small."""
 VIEWERS: Final = 500
+"""Over all gateways."""
 RATE: Final = 20.0
 LINES: Final = 1000
 NEAR_MS: Final = 5_000
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(stage: Stage, options: argparse.Namespace) -> Report:
     """Let people watch, talk and be moderated on right and wrong gateways alike."""
     shifts = options.shift or (SHIFTS if options.scale >= 1 else SHIFTS[:1])
-    count = scaled(VIEWERS, options, least=2)
+    count = scaled(VIEWERS / (1 + len(shifts)), options, least=2)
     async with AsyncExitStack() as stack:
         started = (wrong_gateway(stage.servers, shift) for shift in shifts)
         wrong = await asyncio.gather(*(stack.enter_async_context(each) for each in started))
