@@ -31,10 +31,10 @@ def check(history: History, allowed: Collection[str] = ()) -> list[str]:
 
 
 def check_places(history: History) -> list[str]:
-    """A place is given to one line in all eyes, and a line has one place."""
+    """A place is given to one line in all eyes, and a line has one place, lost ones aside."""
     lines = _all_lines(history)
     places = Counter(line.place for line in lines)
-    ids = Counter(line.id for line in lines)
+    ids = Counter(line.id for line in lines if not _is_lost(history, line))
     return [
         *_listed("offset used twice", (place for place, count in places.items() if count > 1)),
         *_listed("id at two places", (id for id, count in ids.items() if count > 1)),
@@ -132,16 +132,9 @@ def check_table(history: History) -> list[str]:
     logged = {posted.line for posted in history.acknowledged()} - unsaved
     for watch in history.watches:
         logged.update(line for line in watch.seen if line.id)
-    twins = {(line.author, line.client_message_id) for line in rows}
     problems += _listed(
         "not in the table",
-        (
-            line
-            for line in sorted(logged - rows - unsaved)
-            # What was lost and posted again keeps the row of its first place.
-            if not _is_lost(history, line)
-            and not (history.lost and (line.author, line.client_message_id) in twins)
-        ),
+        (line for line in sorted(logged - rows - unsaved) if not _is_lost(history, line)),
     )
     asked = {(posted.client, posted.client_message_id) for posted in history.posted}
     problems += _listed(

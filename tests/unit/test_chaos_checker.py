@@ -211,6 +211,20 @@ def test_what_a_fault_took_may_be_missing_in_the_table_and_be_posted_again() -> 
 
     assert len(check(whole)) == 3
     assert check(replace(whole, lost=[lost])) == []
+    kept = replace(whole, lost=[lost], stored=LINES)
+    assert [each[:27] for each in check(kept)] == ["table: 1 not in the table: "]
+
+
+def test_a_lost_line_may_have_its_id_again_at_the_place_of_its_repetition() -> None:
+    again = LINES[19]._replace(offset=1000)
+    whole = history(
+        watches=[watch("viewer 0", [*LINES, again])],
+        posted=[*history().posted[:-1], acknowledged(again)],
+        stored=[*LINES[:19], again],
+    )
+
+    assert any(each.startswith("1 id at two places") for each in check(whole))
+    assert check(replace(whole, lost=[Lost((EPOCH, 18), (EPOCH, 1000))])) == []
 
 
 def test_what_was_not_saved_need_not_be_in_the_table() -> None:
