@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Any, Final
+from types import NoneType
+from typing import Any, Final, NamedTuple
 
 import msgpack
 import orjson
@@ -55,8 +55,7 @@ class CloseCode(IntEnum):
     SESSION_REVOKED = 4508
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What a client asks for; the reply carries the same id."""
 
     id: int
@@ -92,6 +91,9 @@ def decode(
     """Read one message; BadCommand (`malformed`, `too_large`) when it is not a command."""
     if len(data) > max_size:
         raise BadCommand("too_large", f"a message has at most {max_size} bytes")
+    command = _usual(data, encoding) if max_nesting > 1 else None
+    if command is not None:
+        return command
     tree = _read_json(data) if encoding is Encoding.JSON else _read_msgpack(data)
     if type(tree) is not dict:
         raise BadCommand("malformed", tree.problem if type(tree) is _Flaw else "not an object")
@@ -161,6 +163,42 @@ def passing(encoding: Encoding, channel: str, bodies: Sequence[bytes]) -> bytes:
         return b'{"ch":%b,"now":[%b]}' % (orjson.dumps(channel), joined)
     head = b"\x82\xa2ch" + pack(channel) + b"\xa3now" + array_head(len(bodies))
     return head + b"".join(bodies)
+
+
+def _usual(data: bytes, encoding: Encoding) -> Command | None:
+    """Read a command as most are written, several times faster; None for what is looked at closely.
+
+    What is written again as the same bytes has no key twice, and both libraries refuse to read a
+    text that is not Unicode: so only the types are left to be looked at.
+    """
+    try:
+        if encoding is Encoding.JSON:
+            tree = orjson.loads(data)
+            same = orjson.dumps(tree) == data
+        else:
+            tree = msgpack.unpackb(data)
+            same = pack(tree) == data
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
+        return None
+    if not same or type(tree) is not dict or tree.keys() != _COMMAND:
+        return None
+    id, name, args = tree["id"], tree["cmd"], tree["args"]
+    if (
+        type(id) is int
+        and 0 <= id <= MAX_INTEGER
+        and type(name) is str
+        and 1 <= len(name) <= MAX_NAME
+        and type(args) is dict
+        and _TEXT.issuperset(map(type, args))
+        and _FLAT.issuperset(map(type, args.values()))
+    ):
+        return Command(id, name, args)
+    return None
+
+
+_COMMAND: Final = frozenset(("id", "cmd", "args"))
+_TEXT: Final = frozenset((str,))
+_FLAT: Final = frozenset((str, bool, NoneType))
 
 
 def _read_json(data: bytes) -> Any:
