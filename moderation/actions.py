@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -166,7 +166,7 @@ async def _impose_at_once(ctx: Context, measure: Measure) -> dict[str, Any]:
     publication = sanctions.muted(where, id, until, deny=room is not None)
     private = events.packed({"audit": row.values(), "sanction": columns})
     id_of_act = audit.wire(act)
-    publication = replace(publication, private=private, persist=True, client_message_id=id_of_act)
+    publication = publication._replace(private=private, persist=True, client_message_id=id_of_act)
     await ctx.broker.publish(publication)
     if room is None:
         await ctx.broker.deny_everywhere(id, until)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -213,7 +213,7 @@ async def _tell_decided(ctx: Context, item: Any, decision: str, actor: Viewer, r
 
 
 def _packed(release: Publish) -> bytes:
-    return events.packed({**asdict(release), "flags": int(release.flags)})
+    return events.packed({**release._asdict(), "flags": int(release.flags)})
 
 
 def _unpacked(stored: bytes) -> Publish:

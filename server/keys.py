@@ -29,6 +29,8 @@ class ChannelKeys(NamedTuple):
     log: str
     viewers: str
     tallies: str
+    of_publishing: tuple[str, ...]
+    """Those that publish.lua is given whoever publishes, in its order."""
 
     def personal(self, kind: str, publisher: str) -> str:
         """Give a key about one publisher on this channel; kind is sent, slow or rate."""
@@ -57,19 +59,22 @@ def tagged(partition: int, name: str) -> str:
 def keys_of(channel: str) -> ChannelKeys:
     """Give the keys of a channel."""
     partition = partition_of(channel)
-    base = tagged(partition, channel)
+    base, log = tagged(partition, channel), tagged(partition, "log")
+    window, denied = f"{base}:window", f"{base}:denied"
+    denied_everywhere = tagged(partition, "denied")
     return ChannelKeys(
         partition,
         tagged(partition, ""),
         channel.split(":", 1)[1],
         base,
-        f"{base}:window",
-        f"{base}:denied",
-        tagged(partition, "denied"),
+        window,
+        denied,
+        denied_everywhere,
         tagged(partition, "denied:version"),
-        tagged(partition, "log"),
+        log,
         f"{base}:viewers",
         f"{base}:tallies",
+        (base, window, denied, denied_everywhere, log),
     )
 
 

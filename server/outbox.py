@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -151,7 +150,7 @@ class Sweeper:
 
 
 def _publish_step(p: Publish) -> Step:
-    values = {item.name: getattr(p, item.name) for item in fields(p)}
+    values = p._asdict()
     payload = msgpack.packb({**values, "flags": int(p.flags)})
     return "publish", f"channel {stem(p.channel)}", payload
 
@@ -248,8 +247,8 @@ async def _perform(ctx: Context, number: int, kind: str, payload: bytes) -> Publ
 
 async def _publish(ctx: Context, number: int, payload: bytes) -> Published:
     # A sign that no publisher may use, so that nobody can take the key of a row beforehand.
-    p = replace(_stored_publish(payload), client_message_id=f"№{number}", digest=b"outbox")
-    return replace(await ctx.broker.publish(p, remember_ms=REMEMBER_MS), repeated=False)
+    p = _stored_publish(payload)._replace(client_message_id=f"№{number}", digest=b"outbox")
+    return (await ctx.broker.publish(p, remember_ms=REMEMBER_MS))._replace(repeated=False)
 
 
 async def _failed(transaction: Transaction, row: Record, error: Exception) -> bool:

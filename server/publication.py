@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntFlag
+from typing import NamedTuple
 
 from server.errors import HirobaError
 
@@ -29,8 +29,7 @@ class Flag(IntFlag):
     """Offsets from int(key) to this one were lost by a restart of Redis; it has no body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(NamedTuple):
     """One item on a channel at its place."""
 
     epoch: int
@@ -74,8 +73,7 @@ def decode(payload: bytes) -> Publication:
     return Publication(epoch, offset, at, Flag(flags), publisher, key, payload[key_end:])
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(NamedTuple):
     """What a publisher asks for; the script answers with `Published` or a refusal."""
 
     channel: str
@@ -103,8 +101,7 @@ class Publish:
     """min_rank, cooldown_ms: set in the same step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """The place that a publication got."""
 
     epoch: int

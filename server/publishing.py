@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from server.redis_link import script_of
 from server.redis_wire import Argument, LostInFlight, ReplyError, fail
 
 if TYPE_CHECKING:
-    from server.redis_link import RedisLink
     from server.route import Route
     from server.settings import Settings
 
@@ -38,8 +37,10 @@ class Publisher:
     def __init__(self, route: Route, settings: Settings, adopter: Adopter) -> None:
         self._route = route
         self._links = route.links
-        self._settings = settings
         self._adopter = adopter
+        most = settings.post_rate
+        self._limits = (most.most, most.period, settings.channel_rate)
+        self._backlog_cap = settings.backlog_cap
         self._verb = route.verb
 
     async def publish(self, p: Publish, remember_ms: int) -> Published:
@@ -51,8 +52,10 @@ class Publisher:
         while True:
             # Looked up each time: meanwhile another node may have the partition.
             link = self._links[request.partition]
+            by = link.server_time() + int((deadline - loop.time()) * 1000)
+            args = (request.channel, link.run_id, by, *request.rest)
             try:
-                answer = await self._attempt(link, request, deadline - loop.time())
+                answer = await link.script(PUBLISH, request.keys, args)
             except LostInFlight:
                 sent = True
             except Refused:
@@ -83,24 +86,15 @@ class Publisher:
             if not ready and loop.time() >= deadline:
                 raise Refused("unavailable", "Redis did not answer in time.")
 
-    async def _attempt(self, link: RedisLink, request: _Request, remaining: float) -> Any:
-        by = link.server_time() + int(remaining * 1000)
-        args = (request.channel, link.run_id, by, *request.rest)
-        return await link.script(PUBLISH, request.keys, args)
-
     def _request(self, p: Publish, remember_ms: int) -> _Request:
-        keys, settings = keys_of(p.channel), self._settings
+        keys = keys_of(p.channel)
         repeatable = p.client_message_id or secrets.token_hex(12)
         remember = remember_ms if p.client_message_id else REMEMBER_ANONYMOUS_MS
-        denied, until = p.deny or ("", 0)
-        gates = p.gates or {}
-        if unknown := gates.keys() - {"min_rank", "cooldown_ms"}:
-            raise HirobaError(f"no such gates: {', '.join(sorted(unknown))}")
         return _Request(
             keys.partition,
             p.channel,
             (
-                *(keys.channel, keys.window, keys.denied, keys.denied_everywhere, keys.log),
+                *keys.of_publishing,
                 sent_key(p.channel, p.publisher, repeatable),
                 keys.personal("slow", p.publisher),
                 keys.personal("rate", p.publisher),
@@ -108,10 +102,9 @@ class Publisher:
             (
                 *(envelope(p.publisher, p.key, p.body), int(p.flags), p.publisher, p.key),
                 *(hashed(p.digest or p.body), remember, int(p.gated), int(p.rank), int(p.paced)),
-                *(settings.post_rate.most, settings.post_rate.period, settings.channel_rate),
-                *(int(p.persist), p.private, settings.backlog_cap, int(p.refuse_on_backlog)),
-                *(denied, until, gates.get("min_rank", ""), gates.get("cooldown_ms", "")),
-                self._verb,
+                *(*self._limits, int(p.persist), p.private),
+                *(self._backlog_cap, int(p.refuse_on_backlog)),
+                *(self._verb, *_to_set(p.deny, p.gates)),
             ),
         )
 
@@ -128,6 +121,16 @@ class _Request:
         self.channel = channel
         self.keys = keys
         self.rest = rest
+
+
+def _to_set(deny: tuple[str, int] | None, gates: Mapping[str, int] | None) -> tuple[Argument, ...]:
+    """Give whom to deny until when, min_rank and cooldown_ms, empty where they stay as they are."""
+    if deny is None and gates is None:
+        return ()
+    gates = gates or {}
+    if unknown := gates.keys() - {"min_rank", "cooldown_ms"}:
+        raise HirobaError(f"no such gates: {', '.join(sorted(unknown))}")
+    return *(deny or ("", 0)), gates.get("min_rank", ""), gates.get("cooldown_ms", "")
 
 
 def published(word: str, rest: Sequence[Any]) -> Published:

@@ -10,10 +10,11 @@
 --       10 gated 0/1          11 rank                 12 paced 0/1
 --       13 rate: at most      14 in so many ms        15 channel rate, a second
 --       16 persist 0/1        17 private part         18 backlog cap
---       19 refuse on backlog 0/1                      20 publisher to deny, or empty
---       21 until, ms (0 lifts it)                     22 min_rank to set, or empty
---       23 cooldown_ms to set, or empty               24 PUBLISH, or SPUBLISH: then
+--       19 refuse on backlog 0/1                      20 PUBLISH, or SPUBLISH: then
 --          the name is KEYS[1], which lies in the slot
+--       and only when something of it is to be set:
+--       21 publisher to deny, or empty                22 until, ms (0 lifts it)
+--       23 min_rank, or empty                         24 cooldown_ms, or empty
 --
 -- Answers an array that begins with a word: ok, repeated (epoch, offset, at, key, unsaved follow),
 -- conflict, too_late, stale, denied (until, channel or everywhere), rank (min_rank),
@@ -100,14 +101,16 @@ if ARGV[12] == '1' then
   redis.call('PEXPIRE', rate, ARGV[14])
 end
 if ended then redis.call('HDEL', denied, publisher) end
-if ARGV[20] ~= '' then
-  if tonumber(ARGV[21]) > now then
-    redis.call('HSET', denied, ARGV[20], ARGV[21])
-  else
-    redis.call('HDEL', denied, ARGV[20])
+if ARGV[21] then
+  if ARGV[21] ~= '' then
+    if tonumber(ARGV[22]) > now then
+      redis.call('HSET', denied, ARGV[21], ARGV[22])
+    else
+      redis.call('HDEL', denied, ARGV[21])
+    end
   end
+  if ARGV[23] ~= '' then redis.call('HSET', channel, 'min_rank', ARGV[23]) end
+  if ARGV[24] ~= '' then redis.call('HSET', channel, 'cooldown_ms', ARGV[24]) end
 end
-if ARGV[22] ~= '' then redis.call('HSET', channel, 'min_rank', ARGV[22]) end
-if ARGV[23] ~= '' then redis.call('HSET', channel, 'cooldown_ms', ARGV[23]) end
-redis.call(ARGV[24], ARGV[24] == 'SPUBLISH' and channel or ARGV[1], payload)
+redis.call(ARGV[20], ARGV[20] == 'SPUBLISH' and channel or ARGV[1], payload)
 return {'ok', epoch, offset, now, key, unsaved}

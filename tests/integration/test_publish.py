@@ -248,15 +248,17 @@ async def test_at_the_backlog_cap_one_kind_is_refused_and_the_other_unsaved(
     assert not saved.unsaved
 
 
-async def test_after_its_deadline_a_publication_is_refused(redis_url: str, redis: Redis) -> None:
+async def test_after_its_deadline_a_publication_is_refused(
+    redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with brokers(redis_url, Known()) as broker:
         await broker.publish(line("first"))
-        publisher = broker._publisher
-        request = publisher._request(line("late"), 600_000)
-        answer = await publisher._attempt(broker._route.links[0], request, -5.0)
+        long_ago = broker.redis_time - 5000
+        monkeypatch.setattr(broker._route.links[0], "server_time", lambda: long_ago)
+        error = await refusal(broker.publish(line("late")))
         window = await broker.window(ROOM, 0)
 
-    assert answer == [b"too_late"]
+    assert error.code == "unavailable"
     assert len(window.entries) == 1
     assert await redis.xlen(keys_of(ROOM).log) == 1
 
