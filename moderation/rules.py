@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from moderation.links import find_links, is_allowed
 from moderation.patterns import Action
@@ -76,8 +76,7 @@ def wire_until(until: int) -> int | None:
     return None if until >= FOREVER else until
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """Something that somebody wants to say."""
 
     text: str

@@ -35,18 +35,22 @@ class AddressKey:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._key = b""
+        self.known = b""
+        """The key, once it was read."""
 
-    async def hash(self, address: str) -> bytes:
-        """Give 16 bytes that stand for the prefix of an address."""
-        if not self._key:
-            self._key = bytes(await self._ctx.db.value(SQL.address_key))
-        return _hash(self._key, address)
+    async def get(self) -> bytes:
+        """Give the key."""
+        if not self.known:
+            self.known = bytes(await self._ctx.db.value(SQL.address_key))
+        return self.known
 
 
 async def address_hash(ctx: Context, address: str) -> bytes:
     """Give the keyed hash of an address's prefix (16 bytes); empty for no address."""
-    return await ctx.of(AddressKey).hash(address) if address else b""
+    if not address:
+        return b""
+    key = ctx.of(AddressKey)
+    return _hash(key.known or await key.get(), address)
 
 
 async def lock(queries: Queries, person: str) -> None:

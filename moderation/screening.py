@@ -66,14 +66,20 @@ class Screening:
         if not self._have:
             raise Refused("unavailable", "The rules of this community cannot be read.")
 
+    def is_fresh(self) -> bool:
+        """Tell whether there is nothing to wait for; now and then look in the background."""
+        if self._have != self._wanted:
+            return False
+        if self._task is None and asyncio.get_running_loop().time() >= self._next:
+            self._begin()
+        return True
+
     async def hurry(self, first: float | None = PATIENCE) -> None:
         """Wait as `ready` does, but be content with knowing nothing after `first` seconds."""
+        if self.is_fresh():
+            return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if self._have == self._wanted:
-            if now >= self._next and self._task is None:
-                self._begin()
-            return
         patience = PATIENCE if self._have else first
         while self._have != self._wanted and loop.time() >= self._next:
             task = self._task or self._begin()
@@ -145,7 +151,8 @@ def _sanction(row: Record) -> Sanction:
 async def screen(ctx: Context, draft: Draft) -> Verdict:
     """Judge a draft by what this process knows; Refused `unavailable` before it knows anything."""
     known = ctx.of(Screening)
-    await known.ready()
+    if not known.is_fresh():
+        await known.ready()
     now = ctx.clock()
     standing = known.standings.of(draft.author, draft.address, draft.room, now)
     return judge(draft, standing, known.filters, now)

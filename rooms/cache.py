@@ -6,7 +6,6 @@ import asyncio
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rooms import reads
 from rooms.rules import Room, room_channel, room_number
@@ -34,28 +33,35 @@ class RoomCache:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        """By the ids as they are written on the wire; there is one way to write each."""
         self._loads: dict[int, asyncio.Task[Room | None]] = {}
         self._visible: dict[tuple[str, ...], tuple[int, list[int]]] = {}
 
     async def room(self, room_id: str) -> Room:
         """Give a room; `not_found` when there is none."""
-        try:
-            number = _number(room_id)
-        except Refused:
-            raise _missing() from None
-        kept = self._kept.get(number)
-        if kept is None:
-            room = await self._first(number)
-        else:
-            self._kept.move_to_end(number)
-            room = kept.room
-            if self._ctx.clock() - kept.since > FRESH_MS:
-                # Nobody waits for this: what changes is announced, so it is seldom needed.
-                self._load(number)
+        room = self.at_hand(room_id)
+        if room is None:
+            try:
+                number = room_number(room_id)
+            except Refused:
+                raise _missing() from None
+            kept = self._kept.get(room_id)
+            room = await self._first(number) if kept is None else kept.room
         if room is None:
             raise _missing()
         return room
+
+    def at_hand(self, room_id: str) -> Room | None:
+        """Give a room that was read before, without waiting."""
+        kept = self._kept.get(room_id)
+        if kept is None:
+            return None
+        self._kept.move_to_end(room_id)
+        if self._ctx.clock() - kept.since > FRESH_MS:
+            # Nobody waits for this: what changes is announced, so it is seldom needed.
+            self._load(int(room_id))
+        return kept.room
 
     async def visible(self, viewer: Viewer) -> list[int]:
         """Give the numbers of all rooms that this viewer may see."""
@@ -75,7 +81,7 @@ class RoomCache:
             self._kept.clear()
             self._loads.clear()
         elif room_id.isascii() and room_id.isdigit():
-            self._kept.pop(int(room_id), None)
+            self._kept.pop(room_id, None)
             # A read under way may carry what was true before the change.
             self._loads.pop(int(room_id), None)
 
@@ -112,17 +118,15 @@ class RoomCache:
         if self._loads.get(number) is not done:
             return
         del self._loads[number]
+        room_id = str(number)
         if failed:
-            if number in self._kept:
-                self._kept[number].since = self._ctx.clock() - FRESH_MS + RETRY_MS
+            if room_id in self._kept:
+                self._kept[room_id].since = self._ctx.clock() - FRESH_MS + RETRY_MS
             return
-        self._kept[number] = _Kept(done.result(), self._ctx.clock())
-        self._kept.move_to_end(number)
+        self._kept[room_id] = _Kept(done.result(), self._ctx.clock())
+        self._kept.move_to_end(room_id)
         while len(self._kept) > CAPACITY:
             self._kept.popitem(last=False)
-
-
-_number = lru_cache(maxsize=4096)(room_number)
 
 
 def _key(number: int) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, Literal, TypedDict
 
 from moderation.rules import Rank
@@ -43,23 +41,25 @@ class CrowdLimit:
         self._clock = ctx.clock
         self._last: OrderedDict[tuple[str, str], tuple[int, str]] = OrderedDict()
 
-    @contextmanager
-    def spaced(self, viewer: Viewer, room: Room, client_message_id: str) -> Iterator[None]:
-        """Let something be written, or raise `slow_mode` when this viewer wrote a moment ago.
+    def check(self, viewer: Viewer, room: Room, client_message_id: str) -> None:
+        """Raise `slow_mode` when this viewer wrote a moment ago.
 
         A repetition may pass: it gets the answer of the first one.
         """
         pause = self._shedding.cooldown_ms
         if not pause or Rank.staff(viewer.rank):
-            yield
             return
-        place = (viewer.id or "", room.id)
-        at, last = self._last.get(place, (-pause, ""))
+        at, last = self._last.get((viewer.id or "", room.id), (-pause, ""))
         wait = min(at + pause - self._clock(), pause)
         if wait > 0 and last != client_message_id:
             self._shedding.sheds(Step.COOLDOWN, "posts")
             raise Refused("slow_mode", "Very many are here now; wait a little.", retry_after=wait)
-        yield
+
+    def wrote(self, viewer: Viewer, room: Room, client_message_id: str) -> None:
+        """Remember that this viewer wrote just now."""
+        if not self._shedding.cooldown_ms or Rank.staff(viewer.rank):
+            return
+        place = (viewer.id or "", room.id)
         self._last[place] = (self._clock(), client_message_id)
         self._last.move_to_end(place)
         if len(self._last) > MAX_REMEMBERED:

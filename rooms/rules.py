@@ -153,16 +153,19 @@ def read_channel(channel: str) -> tuple[str, str]:
 
 def new_message_id(now_ms: int, random: Callable[[int], bytes]) -> str:
     """Make a UUIDv7 as 22 characters base64url; `random` gives that many bytes."""
-    noise = int.from_bytes(random(10))
-    number = (now_ms & (1 << 48) - 1) << 80
-    number |= 7 << 76 | (noise >> 68) << 64
-    number |= 2 << 62 | noise & (1 << 62) - 1
-    return message_id(UUID(int=number))
+    rest = bytearray(random(10))
+    rest[0] = 0x70 | rest[0] & 0x0F
+    rest[2] = 0x80 | rest[2] & 0x3F
+    return _spelled((now_ms & (1 << 48) - 1).to_bytes(6, "big") + rest)
 
 
 def message_id(uuid: UUID) -> str:
     """Give a message's id as the wire carries it."""
-    return urlsafe_b64encode(uuid.bytes).rstrip(b"=").decode()
+    return _spelled(uuid.bytes)
+
+
+def _spelled(sixteen: bytes) -> str:
+    return urlsafe_b64encode(sixteen)[:22].decode()
 
 
 def message_uuid(value: object) -> UUID:
@@ -196,7 +199,12 @@ def _number(value: object, field: str) -> int:
 
 def client_message_id(value: object) -> str:
     """Check the id that a sender chose: 1-36 ASCII characters, none of control."""
-    if isinstance(value, str) and re.fullmatch(r"[ -~]{1,36}", value):
+    if (
+        isinstance(value, str)
+        and 1 <= len(value) <= CLIENT_MESSAGE_ID_LIMIT
+        and value.isascii()
+        and value.isprintable()
+    ):
         return value
     raise Refused(
         "invalid",
@@ -221,8 +229,11 @@ _BLANK = re.compile(
 
 def clean(value: str, *, lines: bool = False) -> str:
     """Give text in NFC, without control and bidi-override characters and outer blanks."""
-    text = _DROPPED.sub("", _BREAKS.sub("\n", value)).replace("\t", " ")
-    text = _MANY_BREAKS.sub("\n\n", text) if lines else text.replace("\n", " ")
+    text = value
+    # What can be printed has none of these; and most of what people say is one such line.
+    if not text.isprintable():
+        text = _DROPPED.sub("", _BREAKS.sub("\n", value)).replace("\t", " ")
+        text = _MANY_BREAKS.sub("\n\n", text) if lines else text.replace("\n", " ")
     return unicodedata.normalize("NFC", text).strip()
 
 

@@ -33,7 +33,8 @@ def plain(action: Callable[[Context, Viewer, Args], Reply]) -> Command:
     async def command(
         ctx: Context, viewer: Viewer, args: dict[str, Any], _: Connection
     ) -> Mapping[str, Any]:
-        await _still_welcome(ctx, viewer)
+        if viewer.rank == Rank.GUEST:
+            await _still_welcome(ctx)
         return await action(ctx, viewer, args)
 
     return command
@@ -45,7 +46,8 @@ def near(action: Callable[[Context, Viewer, Args, comments.Find], Reply]) -> Com
     async def command(
         ctx: Context, viewer: Viewer, args: dict[str, Any], connection: Connection
     ) -> Mapping[str, Any]:
-        await _still_welcome(ctx, viewer)
+        if viewer.rank == Rank.GUEST:
+            await _still_welcome(ctx)
         return await action(ctx, viewer, args, connection.find)
 
     return command
@@ -67,9 +69,10 @@ def staff(
     return command
 
 
-async def _still_welcome(ctx: Context, viewer: Viewer) -> None:
+async def _still_welcome(ctx: Context) -> None:
     """Refuse guests who came before the owner closed the door to them."""
-    if viewer.rank == Rank.GUEST and not (await ctx.of(CommunityCache).get()).guests:
+    communities = ctx.of(CommunityCache)
+    if not (communities.at_hand() or await communities.get()).guests:
         raise Refused("forbidden", "Only members take part here; sign up to join.")
 
 

@@ -45,10 +45,11 @@ async def post(
     ctx: Context, viewer: Viewer, args: Mapping[str, Any], find: Find = nothing_near
 ) -> dict[str, Any]:
     """Post a comment or message; the reply tells its id, place and verdict."""
-    room = await ctx.of(RoomCache).room(rules.room_of(args))
+    id, rooms = rules.room_of(args), ctx.of(RoomCache)
+    room = rooms.at_hand(id) or await rooms.room(id)
     wanted = rules.read_post(args, limit=ctx.settings.max_text, lines=room.kind is Kind.TOPIC)
     require(viewer, Action.POST, room)
-    answered = await _answered(ctx, room, wanted.reply_to, find)
+    answered = await _answered(ctx, room, wanted.reply_to, find) if wanted.reply_to else None
     draft = await _draft(ctx, viewer, room, wanted.text)
     verdict = await screening.screen(ctx, draft)
     if verdict.kind == "reject":
@@ -57,9 +58,12 @@ async def post(
     request = rules.publication(viewer, room, wanted, key, answered, draft.address)
     if verdict.kind in ("hold", "shadow"):
         return await _hold(ctx, viewer, room, wanted, draft, verdict, request)
-    with ctx.of(CrowdLimit).spaced(viewer, room, wanted.client_message_id):
-        published = await _published(ctx, viewer, room, request)
-    await _tell_mentioned(ctx, viewer, room, published.key, wanted.text, answered)
+    crowd = ctx.of(CrowdLimit)
+    crowd.check(viewer, room, wanted.client_message_id)
+    published = await _published(ctx, viewer, room, request)
+    crowd.wrote(viewer, room, wanted.client_message_id)
+    if answered or "@" in wanted.text:
+        await _tell_mentioned(ctx, viewer, room, published.key, wanted.text, answered)
     return _reply(published)
 
 
@@ -90,7 +94,7 @@ async def edit(
     if verdict.kind in ("hold", "shadow"):
         item = new_message_id(ctx.clock(), secrets.token_bytes)
         async with durable(ctx) as d:
-            release = replace(request, gated=False)
+            release = request._replace(gated=False)
             await review.hold(d, draft, verdict, item=item, release=release, kind="edit")
         return {"id": key, "verdict": "held"}
     return _reply(await _published(ctx, viewer, room, request))
@@ -181,9 +185,7 @@ async def _set_pin(ctx: Context, viewer: Viewer, room: Room, message: Message | 
         announce(d, room.id)
 
 
-async def _answered(ctx: Context, room: Room, reply_to: str | None, find: Find) -> Message | None:
-    if reply_to is None:
-        return None
+async def _answered(ctx: Context, room: Room, reply_to: str, find: Find) -> Message:
     message = await locate(ctx, room, reply_to, find)
     if message is None or message.state != "visible":
         raise Refused("invalid", "The message you answer is not there any more.", field="reply_to")
@@ -194,15 +196,8 @@ async def _draft(ctx: Context, viewer: Viewer, room: Room, text: str) -> Draft:
     address = b""
     if viewer.rank < Rank.MEMBER:
         address = await sanctions.address_hash(ctx, viewer.address)
-    return Draft(
-        text=text,
-        room=room.id,
-        author=viewer.id or "",
-        author_name=viewer.name,
-        rank=viewer.rank,
-        address=address,
-        joined=viewer.since,
-    )
+    author = viewer.id or ""
+    return Draft(text, room.id, author, viewer.name, viewer.rank, address, viewer.since)
 
 
 async def _published(ctx: Context, viewer: Viewer, room: Room, request: Publish) -> Published:
@@ -240,7 +235,7 @@ async def _hold(
     async with durable(ctx) as d:
         fresh = await _insert_held(d, viewer, room, wanted, request.key, ctx.clock())
         if fresh:
-            release = replace(request, gated=False, paced=False)
+            release = request._replace(gated=False, paced=False)
             await review.hold(d, draft, verdict, item=request.key, release=release)
     if not fresh:
         return await _repeated(ctx, viewer, room, wanted)

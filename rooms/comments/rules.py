@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -31,8 +31,7 @@ MENTIONS = 5
 _MENTION = re.compile(r"@(\S{1,40})")
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A checked `comment.post`."""
 
     room: str

@@ -31,10 +31,11 @@ class CommunityCache:
 
     async def get(self) -> Community:
         """Give the community; read anew at most every 30 s, should a control message get lost."""
-        if self._known is not None and self._ctx.clock() - self._loaded_at < self.MOST_AGE_MS:
-            return self._known
+        known = self.at_hand()
+        if known is not None:
+            return known
         async with self._lock:
-            if self._known is None or self._ctx.clock() - self._loaded_at >= self.MOST_AGE_MS:
+            if self.at_hand() is None:
                 try:
                     self._known = await load(self._ctx.db)
                 except Refused:
@@ -42,7 +43,12 @@ class CommunityCache:
                     if self._known is None:
                         raise
                 self._loaded_at = self._ctx.clock()
+            assert self._known is not None
             return self._known
+
+    def at_hand(self) -> Community | None:
+        """Give the community without waiting, where what is known is not too old."""
+        return self._known if self._ctx.clock() - self._loaded_at < self.MOST_AGE_MS else None
 
     def on_control(self, body: dict[str, Any]) -> None:
         """Forget what is known when settings changed."""
