@@ -40,6 +40,13 @@ class Viewer:
     since: int = 0
     """When this identity was made, in ms; 0 when that is not known."""
 
+    def at(self, address: str) -> Viewer:
+        """Give the same viewer at an address."""
+        # Faster than `dataclasses.replace`, and everybody passes here who comes in.
+        return Viewer(
+            *(self.id, self.name, self.rank, self.version, address, self.language, self.since)
+        )
+
 
 @dataclass(slots=True)
 class Context:

@@ -7,13 +7,14 @@ import binascii
 import hmac
 import struct
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgpack
 
 from server.context import Clock, system_clock
 from server.errors import HirobaError, Refused
+from server.packing import pack
 
 if TYPE_CHECKING:
     from server.database import Database
@@ -25,6 +26,7 @@ SETTLE = 60_000
 MAX_TOKEN = 1024
 MAC_SIZE = 16
 _KEY = struct.Struct(">H")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 SECRETS = """
     SELECT id, secret, (extract(epoch FROM created_at) * 1000)::bigint AS created,
@@ -33,8 +35,7 @@ SECRETS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What a token says. The engine reads no meaning into `kind` but for those it makes itself."""
 
     kind: str
@@ -52,18 +53,20 @@ class Claims:
 
     def packed(self) -> bytes:
         """Give the claims as bytes."""
-        data: bytes = msgpack.packb(astuple(self))
-        return data
+        return pack(self)
 
     @classmethod
     def unpacked(cls, data: bytes) -> Claims:
         """Read claims; ValueError or TypeError when they are none."""
         claims = cls(*msgpack.unpackb(data))
-        texts = (claims.kind, claims.name, claims.session, claims.language, claims.publisher or "")
-        numbers = (claims.rank, claims.version, claims.expires, claims.since)
-        if all(type(t) is str for t in texts) and all(type(n) is int for n in numbers):
+        kinds = tuple(map(type, claims))
+        if kinds in (_TYPES, _NAMELESS):
             return claims
         raise ValueError("not claims")
+
+
+_TYPES = (str, str, str, int, int, int, str, str, int)
+_NAMELESS = (str, type(None), *_TYPES[2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,8 @@ class Keyring:
         """Give a token: base64url of the key's number, the claims and the signature."""
         secret = self._signing()
         data = _KEY.pack(secret.id) + claims.packed()
-        token = base64.urlsafe_b64encode(data + _mac(secret, data)).rstrip(b"=")
-        return token.decode()
+        token = binascii.b2a_base64(data + _mac(secret, data), newline=False)
+        return token.translate(_URL_SAFE, b"=").decode()
 
     def verify(self, token: str, now: int) -> Claims:
         """Give what a token says; Refused `unauthenticated`, or `expired`."""
@@ -120,12 +123,14 @@ class Keyring:
         if not secrets:
             raise HirobaError("there is no signing key; run the migrations")
         self._secrets = {secret.id: secret for secret in secrets}
+        self._newest_first = sorted(secrets, key=lambda secret: -secret.id)
 
     def _signing(self) -> Secret:
-        newest_first = sorted(self._secrets.values(), key=lambda secret: -secret.id)
         settled = self._clock() - SETTLE
-        usable = (secret for secret in newest_first if secret.created <= settled)
-        return next(usable, newest_first[-1])
+        for secret in self._newest_first:
+            if secret.created <= settled:
+                return secret
+        return self._newest_first[-1]
 
 
 def _parts(token: str) -> tuple[bytes, bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,7 +137,7 @@ async def _identify(connection: Connection, claims: Claims | None) -> tuple[View
     except Refused as refused:
         raise _close_for(refused) from None
     session = claims.session if claims.kind == RESUME and claims.session else fresh
-    return replace(viewer, address=connection.address), session
+    return viewer.at(connection.address), session
 
 
 def _close_for(refused: Refused) -> Exception:
