@@ -147,7 +147,7 @@ class Gateway:
 
     def accept(self, socket: WebSocketProtocol, request: Upgrade) -> Connection:
         """Make the session of a connection whose handshake was just answered."""
-        address, bearer = self._admission.address(request), self._admission.bearer(request)
+        address, bearer = self._admission.visitor(request)
         connection = Connection(self, socket, next(self._numbers), address, bearer)
         self.connections.add(connection)
         self.pings.add(connection)

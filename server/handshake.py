@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import json
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
@@ -26,6 +25,9 @@ _PLAIN = re.compile(
     rb"GET (/[\w!$&'()*+,;=:@/%.~?-]*+) HTTP/1\.1\r\n"
     rb"((?:[\w!#$%&'*+.^`|~-]++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)++)\r\n"
 )
+
+
+_LINE = re.compile(r"([^:]++):[ \t]*+([^\r]*+)\r\n")
 
 
 class Upgrade(NamedTuple):
@@ -102,15 +104,12 @@ def read_plain_head(data: bytes, peer: str) -> tuple[Upgrade, bytes] | None:
     found = _PLAIN.match(data)
     if found is None or found.end() > MAX_HEAD:
         return None
-    *lines, _ = found[2].decode("latin-1").split("\r\n")
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip(" \t")
+    lines = _LINE.findall(found[2].decode("latin-1"))
+    headers = {name.lower(): value.rstrip(" \t") for name, value in lines}
     if (
         len(headers) < len(lines)
         or headers.get("upgrade", "").lower() != "websocket"
-        or "upgrade" not in _tokens(headers.get("connection", ""))
+        or not _has(headers.get("connection", ""), "upgrade")
         or "content-length" in headers
         or "transfer-encoding" in headers
     ):
@@ -141,9 +140,9 @@ def check_upgrade(upgrade: Upgrade) -> Refusal | None:
         )
     if not _is_key(headers.get("sec-websocket-key", "")):
         return _malformed("Sec-WebSocket-Key is not 16 bytes in base64.")
-    if "websocket" not in _tokens(headers.get("upgrade", "")):
+    if not _has(headers.get("upgrade", ""), "websocket"):
         return _malformed("The header Upgrade does not ask for websocket.")
-    if "upgrade" not in _tokens(headers.get("connection", "")):
+    if not _has(headers.get("connection", ""), "upgrade"):
         return _malformed("The header Connection does not ask for upgrade.")
     if not headers.get("host"):
         return _malformed("The header Host is missing.")
@@ -164,10 +163,11 @@ def negotiate(upgrade: Upgrade) -> str | Refusal:
 def accepted(upgrade: Upgrade, subprotocol: str) -> bytes:
     """Give the 101 response to a request that was checked."""
     key = upgrade.headers["sec-websocket-key"].encode("latin-1")
+    accept = binascii.b2a_base64(sha1(key + _GUID).digest(), newline=False)
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
         b"sec-websocket-accept: %b\r\nsec-websocket-protocol: %b\r\n\r\n"
-        % (b64encode(sha1(key + _GUID).digest()), subprotocol.encode())
+        % (accept, subprotocol.encode())
     )
 
 
@@ -182,5 +182,7 @@ def _is_key(value: str) -> bool:
         return False
 
 
-def _tokens(value: str) -> list[str]:
-    return [token.strip(" \t") for token in value.lower().split(",")]
+def _has(value: str, wanted: str) -> bool:
+    """Tell whether a header is a token, or lists it."""
+    value = value.lower()
+    return value == wanted or wanted in [token.strip(" \t") for token in value.split(",")]
