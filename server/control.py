@@ -12,6 +12,7 @@ import msgpack
 
 from server.errors import Refused
 from server.keys import CONTROL
+from server.looks import next_look
 from server.redis_wire import ReplyError
 from server.route import Route
 from server.shard_subscriber import ShardSubscriber
@@ -131,7 +132,8 @@ class Control:
                 # Only a beat that Redis took can be missed.
                 self._sent.pop(number, None)
                 log.debug("control beat: %s", error)
-            await asyncio.sleep(BEAT_EVERY)
+            now = loop.time()
+            await asyncio.sleep(next_look(now, BEAT_EVERY) - now)
 
 
 def packed(body: dict[str, Any]) -> bytes:

@@ -19,6 +19,7 @@ from server.handshake import Refusal, Upgrade
 from server.hub import Hub
 from server.identity import Keyring
 from server.log import Log
+from server.looks import next_look
 from server.opening import GRACE_SECONDS, SESSION_MS
 from server.parts import Ready
 from server.pings import Pings
@@ -251,8 +252,10 @@ class Gateway:
                 await asyncio.gather(*calls, return_exceptions=True)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(seconds)
+            now = loop.time()
+            await asyncio.sleep(next_look(now, seconds) - now)
             await self._carefully(work)
 
     async def _carefully(self, work: Callable[[], Awaitable[None]]) -> None:

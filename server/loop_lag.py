@@ -11,12 +11,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from server.looks import next_look
+
 LAG: Final = Histogram(
     "hiroba_loop_lag_seconds",
     "How late the event loop was",
     buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 1, 5),
 )
-EVERY: Final = 0.25
 
 
 def _ignore(late: float) -> None:
@@ -27,8 +28,9 @@ async def watch(note: Callable[[float], None] = _ignore) -> None:
     """Measure until cancelled: whatever holds the loop delays everybody."""
     loop = asyncio.get_running_loop()
     while True:
-        due = loop.time() + EVERY
-        await asyncio.sleep(EVERY)
+        now = loop.time()
+        due = next_look(now)
+        await asyncio.sleep(due - now)
         late = max(0.0, loop.time() - due)
         LAG.observe(late)
         note(late)

@@ -14,6 +14,7 @@ from typing import Any
 from server.context import Context
 from server.errors import Refused
 from server.keys import keys_of
+from server.looks import next_look
 from server.shedding import SELDOM, Shedding, Step
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,8 @@ class Presence:
                 log.debug("presence: %s", error)
             except Exception:
                 log.exception("presence: a round failed")
-            await asyncio.sleep(TALLY_EVERY)
+            now = loop.time()
+            await asyncio.sleep(next_look(now, TALLY_EVERY) - now)
 
     async def flush(self, tallied: Tallied) -> None:
         """Pass on what was counted since the last time."""

@@ -23,6 +23,7 @@ import hiredis
 from server.broker_metrics import REDIS_SECONDS
 from server.errors import HirobaError, Refused
 from server.keys import PARTITIONS
+from server.looks import next_look
 from server.redis_wire import (
     Address,
     Argument,
@@ -109,11 +110,11 @@ class Link:
         """Connect, watch, and connect again, with pauses that grow to a second."""
         failures = 0
         while True:
-            lost = asyncio.Event()
+            woken = asyncio.Event()
             try:
-                await self._connect(lost)
+                await self._connect(woken)
                 failures = 0
-                await self._watch(lost)
+                await self._watch(woken)
             except (OSError, TimeoutError, HirobaError, hiredis.HiredisError) as error:
                 failures += 1
                 self._problem = f"Redis does not answer: {str(error) or type(error).__name__}"
@@ -130,11 +131,11 @@ class Link:
                 self._on_disconnected()
             await asyncio.sleep(random.uniform(0, min(1.0, 0.02 * 2 ** min(failures, 6))))
 
-    async def _connect(self, lost: asyncio.Event) -> None:
+    async def _connect(self, woken: asyncio.Event) -> None:
         loop, address = asyncio.get_running_loop(), self.where
 
         def make() -> Wire:
-            return Wire(self._on_push, lost.set)
+            return Wire(self._on_push, woken.set)
 
         async with asyncio.timeout(TIMEOUT):
             if address.path:
@@ -162,19 +163,23 @@ class Link:
         self.run_id = facts["run_id"]
         self.clustered = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
 
-    async def _watch(self, lost: asyncio.Event) -> None:
-        """Give when the connection is lost or no longer answers."""
-        assert self._wire is not None
-        while not lost.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await lost.wait()
-            if self._wire.overdue() or not self._probe(self._wire):
+    async def _watch(self, woken: asyncio.Event) -> None:
+        """Give when the connection is lost, which wakes us, or no longer answers."""
+        wire, loop = self._wire, asyncio.get_running_loop()
+        assert wire is not None
+        while not wire.lost:
+            timer = loop.call_at(next_look(loop.time()), woken.set)
+            try:
+                await woken.wait()
+            finally:
+                timer.cancel()
+            woken.clear()
+            if not wire.lost and (wire.overdue() or not self._probe(wire)):
                 log.warning("redis link %s: no answer in time, connecting again", self._name)
                 return
 
     def _probe(self, wire: Wire) -> bool:
-        """Look after the connection, about ten times a second; False gives it up."""
+        """Look after the connection, about four times a second; False gives it up."""
         return True
 
     async def _on_connected(self, wire: Wire) -> None:
