@@ -158,10 +158,12 @@ async def play(
     named: int = 0,
     processes: int = 1,
     whole: int = 0,
+    ending: str = "",
 ) -> AsyncIterator[Play]:
     """Bring everybody in, and begin to post.
 
-    `rate` lines a second are posted by `posters_count` visitors, and by `speakers` (tokens).
+    `rate` lines a second are posted by `posters_count` visitors, and by `speakers` (tokens); each
+    text ends with `ending`.
     `named` of the tokens that viewers share make them visitors; 0 leaves them nameless. `whole`
     viewers more are complete clients over `websockets`. Each process has a share of the viewers.
     """
@@ -178,7 +180,7 @@ async def play(
             more = whole if first + count == viewers_count else 0
             wanted = viewers.Watching(stage.url, stage.room, first, count, watching, more)
             members.append(Member(f"viewers {first}", viewers.watch, wanted))
-        posting = posters.Posting(stage.url, stage.room, speaking, rate, run)
+        posting = posters.Posting(stage.url, stage.room, speaking, rate, run, ending)
         crowd = Member("posters", posters.post, posting)
         members.append(crowd)
         for member in members:

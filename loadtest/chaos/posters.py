@@ -36,6 +36,8 @@ class Posting:
     """Lines a second over all posters."""
     run: str
     """What every client_message_id of this run begins with."""
+    ending: str = ""
+    """What every text ends with."""
     patience: float = 90.0
     """Seconds in which a line has to come to an outcome."""
 
@@ -68,7 +70,8 @@ class Poster:
 
     async def _post(self, count: int) -> None:
         own = f"{self._posting.run}-{self._number}-{count}"
-        args = {"room": self._posting.room, "text": f"line {own}", "client_message_id": own}
+        text = f"line {own}{self._posting.ending}"
+        args = {"room": self._posting.room, "text": text, "client_message_id": own}
         deadline = time.monotonic() + self._posting.patience
         while True:
             at = time.monotonic()

@@ -9,6 +9,7 @@ from loadtest.chaos import (
     churn,
     clock_wrong,
     drain,
+    flood,
     gateways_killed,
     gateways_restart,
     mute_race,
@@ -55,6 +56,7 @@ _MODULES: Final[tuple[Fault, ...]] = (
     clock_wrong,
     mute_race,
     readers_stuck,
+    flood,
     churn,
 )
 FAULTS: Final = {module.NAME: module for module in _MODULES}

@@ -48,5 +48,9 @@ async def test_readers_that_stop_reading_are_let_go_and_nobody_else_is(stage: St
     await holds(stage, "readers-stuck")
 
 
+async def test_a_flood_leaves_nothing_guaranteed_out_and_says_what_it_does(stage: Stage) -> None:
+    await holds(stage, "flood")
+
+
 async def test_people_who_come_and_go_leave_nothing_behind(stage: Stage) -> None:
     await holds(stage, "churn", "--seconds", "4")
