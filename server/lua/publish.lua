@@ -38,7 +38,7 @@ if now > tonumber(ARGV[3]) then return {'too_late'} end
 -- A node of a Cluster may have followed another meanwhile, and lost a tail to it, while it ran on and
 -- kept its connections. Only a promotion sets what is asked here, each time to something new.
 local generation = ARGV[2]
-if ARGV[24] == 'SPUBLISH' then
+if ARGV[20] == 'SPUBLISH' then
   local info = redis.call('INFO', 'replication')
   local _, last = string.find(info, 'master_replid2:', 1, true)
   generation = generation .. ':' .. string.sub(info, last + 1, last + 40)
