@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(stage: Stage, options: argparse.Namespace) -> Report:
     """Pour long lines over a crowd, with the team at work in between; then let it rest."""
-    crowd = scaled(options.crowd, options, least=20)
+    crowd, talkers = scaled(options.crowd, options, least=20), scaled(POSTERS, options, least=6)
     seconds = max(LEAST_SECONDS, SECONDS * options.scale)
     team = Team(stage)
     async with AsyncExitStack() as stack:
@@ -61,9 +61,9 @@ async def run(stage: Stage, options: argparse.Namespace) -> Report:
             stage,
             viewers_count=10,
             rate=max(LEAST_RATE, options.rate * options.scale),
-            posters_count=POSTERS,
+            posters_count=talkers,
             # The team is not slowed down, and nothing that it says may be left out.
-            speakers=[await stage.moderator()] * POSTERS,
+            speakers=[await stage.moderator()] * talkers,
             whole=2,
             ending=TEXT,
         )
