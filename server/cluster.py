@@ -14,7 +14,7 @@ from server.errors import Refused
 from server.keys import PARTITIONS, partition_of, tagged
 from server.redis_link import TIMEOUT, Link, RedisLink, Script
 from server.redis_wire import Address, Argument, ReplyError, not_answering
-from server.reigns import Kin, Reigns
+from server.reigns import LOOK_SECONDS, Kin, Reigns
 from server.topology import Node, Topology, partition_slots, redirect_of, slot_of
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ BELIEVED = 2.0
 """Seconds that a redirection counts more than what other nodes say, who learn of it by and by."""
 FIRST = 2.0
 """Seconds that the nodes have to answer at the start; those that do not are tried further."""
+REIGN_SECONDS = 90 * 86_400
+"""How long it is known when a reign was first seen."""
 PAUSE = 0.02
 """Seconds before a slot that is on its way is asked for again."""
 _KEYLESS = frozenset(("PING", "PUBLISH", "TIME", "INFO", "CLUSTER"))
@@ -50,7 +52,7 @@ class Cluster:
         self._nowhere = RedisLink(seed, name)
         self.links: list[RedisLink] = [self._nowhere] * PARTITIONS
         self._topology = Topology.read([], Node(seed.host, seed.port))
-        self._reigns = Reigns()
+        self._reigns = Reigns(self._first_seen)
         self._moved: dict[int, tuple[Node, float]] = {}
         """Slots that moved lately: where to, and until when that counts."""
         self._nudged = asyncio.Event()
@@ -101,6 +103,13 @@ class Cluster:
     def address(self, channel: str) -> str:
         """Give the name under which a channel is published: in the slot of its partition."""
         return tagged(partition_of(channel), channel)
+
+    async def _first_seen(self, reign: str, now: int) -> int:
+        what = ("SET", f"reign:{reign}", now, "NX", "GET", "EX", REIGN_SECONDS)
+        with suppress(Refused, ReplyError, TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                return min(now, int(await self.call(*what) or now))
+        return now
 
     async def kin(self, link: RedisLink) -> Kin:
         """Ask the other nodes for what tells whether a channel has come from one of them whole.

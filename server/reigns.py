@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,9 +62,14 @@ class Facts:
 class Reigns:
     """What one process has seen of the reigns; look often, so that none is dated too late."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_seen: Callable[[str, int], Awaitable[int]]) -> None:
+        """`first_seen` keeps for all processes when a reign was first seen: given now, or before.
+
+        So a process that comes later does not take an old reign for a new one.
+        """
         self.shaken = 0
         """As in `Kin`; counts the nodes that are gone too."""
+        self._first_seen = first_seen
         self._looking_since = 0
         self._of: dict[Node, str] = {}
 
@@ -74,26 +79,26 @@ class Reigns:
         answers = await asyncio.gather(*(_facts_of(link) for _, link in ready))
         found = {node: facts for (node, _), facts in zip(ready, answers, strict=True) if facts}
         for node, facts in found.items():
-            self.see(node, facts)
+            await self.see(node, facts)
         if not self._looking_since:
             self._looking_since = max((facts.now for facts in found.values()), default=0)
         return {node: facts.reign for node, facts in found.items()}
 
-    def see(self, node: Node, facts: Facts) -> None:
+    async def see(self, node: Node, facts: Facts) -> None:
         """Take note of what a node said of itself."""
         known = self._of.get(node)
         if known == facts.reign:
             return
-        self._of[node] = facts.reign
         if known is not None or facts.is_promoted:
-            # When exactly it fell or rose nobody tells, but not after this.
-            began = facts.now
+            # When exactly it fell or rose nobody tells, but not after it was seen.
+            began = await self._first_seen(facts.reign, facts.now)
         elif self._looking_since and facts.started > self._looking_since:
             # It began empty while we looked, and has never been another: a start that lost nothing.
             began = 0
         else:
             began = facts.started
         self.shaken = max(self.shaken, began)
+        self._of[node] = facts.reign
 
 
 async def _facts_of(link: RedisLink) -> Facts | None:
