@@ -123,6 +123,9 @@ class Link:
             raise lost() from None
         finally:
             self._calls.pop(id, None)
+            if future.done() and not future.cancelled():
+                # It may have been failed by `run` while sending failed too: nobody waits for it.
+                future.exception()
 
     async def run(self) -> Closed:
         """Read until the connection ends, and give how it ended."""
