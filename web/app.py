@@ -14,6 +14,7 @@ from rooms.community.reads import CommunityCache
 from server.context import Context, Viewer
 from server.errors import Refused
 from server.gateway import Gateway
+from server.log import Log
 from server.settings import Settings
 from web.errors import HANDLERS
 from web.health import Check
@@ -22,6 +23,8 @@ from web.product import Product
 from web.resources import opened
 from web.routes import routes
 
+log = Log(__name__)
+
 
 def create_app(settings: Settings) -> Starlette:
     """Make the application; DATABASE_URL and REDIS_URL have to be known by now."""
@@ -29,9 +32,14 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
-            ctx = await stack.enter_async_context(opened(settings, listen=True))
-            await warm(ctx)
-            gateway = await Gateway.open(ctx, Product())
+            try:
+                ctx = await stack.enter_async_context(opened(settings, listen=True))
+                await warm(ctx)
+                gateway = await Gateway.open(ctx, Product())
+            except Refused as refused:
+                log.error("gateway.not_started", problem=refused.message)
+                # What is behind it fills a screen and says no more.
+                raise Refused(refused.code, refused.message) from None
             stack.push_async_callback(gateway.close)
             yield {
                 "settings": settings,

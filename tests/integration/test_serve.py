@@ -257,3 +257,16 @@ def test_the_help_lists_commands_and_settings() -> None:
     assert "serve" in shown.stdout
     assert "HIROBA_POST_RATE" in shown.stdout
     assert shown.stderr == ""
+
+
+def test_a_gateway_that_finds_no_database_says_so_and_ends() -> None:
+    nobody = {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/0"}
+
+    ended = cli("gateway", HIROBA_PORT="0", **nobody)
+
+    assert ended.returncode == 3
+    first, *_ = ended.stderr.splitlines()
+    assert "gateway.not_started" in first
+    assert "The database does not answer." in first
+    assert "ConnectionRefusedError" not in ended.stderr
+    assert "never retrieved" not in ended.stderr

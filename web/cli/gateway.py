@@ -46,11 +46,16 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.serves = asyncio.Event()
+        self.status = 0
         self._leaves = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.serves.set()
+        try:
+            await super().startup(sockets)
+            self.serves.set()
+        except SystemExit as failed:
+            # Why was told by the application; raised in a task, this would look like a mistake.
+            self.status, self.should_exit = int(failed.code or 1), True
 
     async def main_loop(self) -> None:
         """Keep the date of the answers until `leave`; uvicorn would wake ten times as often."""
@@ -113,7 +118,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
                 await _drain(server, settings.drain_seconds, pipe)
                 server.leave()
         await serving
-    return 0
+    return server.status
 
 
 def _spare_the_collector() -> None:
