@@ -49,6 +49,21 @@ class Pour:
         await asyncio.gather(*(work(n % len(reached)) for n in range(WIDTH * len(reached))))
         return all(reached)
 
+    async def steadily(self, lines: int, gap: float) -> None:
+        """Post so many lines, one every `gap` seconds or as soon as there is room."""
+        due = time.monotonic() + gap
+        async with asyncio.TaskGroup() as tasks:
+            slots = asyncio.Semaphore(WIDTH * len(self._clients))
+
+            async def work(number: int) -> None:
+                async with slots:
+                    await self.post(self._clients[number % len(self._clients)], number)
+
+            for number in itertools.islice(self._numbers, lines):
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                due += gap
+                tasks.create_task(work(number))
+
     async def post(self, client: Client, number: int) -> Posted:
         """Post one line once."""
         own = f"{self._run}-{number}"
