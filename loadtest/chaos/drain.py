@@ -9,9 +9,10 @@ import time
 from typing import Final
 
 from loadtest.chaos import processes
-from loadtest.chaos.outcome import Limit, resume_limit, scaled, told
-from loadtest.chaos.play import Play, play
+from loadtest.chaos.outcome import Limit, resume_limit, told
+from loadtest.chaos.play import Play
 from loadtest.chaos.stage import Stage
+from loadtest.chaos.turns import add_rounds, all_back, crowded
 from loadtest.report import Report
 
 NAME: Final = "drain"
@@ -28,20 +29,12 @@ UNEVEN: Final = 0.1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--rounds", type=int, default=1, help="rolling restarts [1]")
+    add_rounds(parser, "rolling restarts")
 
 
 async def run(stage: Stage, options: argparse.Namespace) -> Report:
     """Restart all in turn, then tell one gateway to end, and see that everybody stays whole."""
-    viewers = scaled(VIEWERS, options, least=40)
-    async with play(
-        stage,
-        viewers_count=viewers,
-        rate=RATE,
-        processes=options.processes,
-        named=max(4, viewers // SHARED),
-        whole=2,
-    ) as running:
+    async with crowded(stage, options, viewers=VIEWERS, rate=RATE, shared=SHARED) as running:
         await running.posted(10)
         before = await _shares(stage)
         refused = 0.0
@@ -80,7 +73,7 @@ async def _roll(stage: Stage, running: Play) -> float:
     if new.keys() != old.keys():
         running.problems.append(f"after the restart there are {sorted(new)}")
     running.fault("every process was replaced")
-    await _all_back(running)
+    await all_back(running)
     return refused
 
 
@@ -92,13 +85,7 @@ async def _end_one(stage: Stage, running: Play) -> None:
     await stage.until(lambda: pid not in processes.children(stage.supervisor), TURN_SECONDS)
     if stage.pids("gateway").get(name) in (None, pid):
         running.problems.append(f"{name} had no successor when it ended")
-    await _all_back(running)
-
-
-async def _all_back(running: Play) -> None:
-    if left := await running.connected():
-        running.problems.append(f"{left} viewers did not come back")
-    running.fault("everybody is back")
+    await all_back(running)
 
 
 async def _sum(stage: Stage, name: str) -> float:
