@@ -78,9 +78,12 @@ class SampledViewer:
         if whys := {missing.why for missing in self.left_out} - {SAMPLED}:
             found.append(f"{self.name}: told of a gap: {sorted(whys)}")
         told = len(self.shown) + sum(missing.count or 0 for missing in self.left_out)
-        position = self.channel.position.offset
-        if self.shown and told != (due := position - self.shown[0].offset + 1):
-            found.append(f"{self.name}: knows of {told} publications out of {due}")
+        ranges = [(missing.first, missing.last) for missing in self.left_out]
+        ranges += [(received.offset, received.offset) for received in self.shown]
+        first = min((first for first, _ in ranges), default=1)
+        last = max((last for _, last in ranges), default=0)
+        if told != last - first + 1:
+            found.append(f"{self.name}: knows of {told} publications out of {last - first + 1}")
         highest = 0
         for _, level in self.levels:
             if level > highest + 1:
