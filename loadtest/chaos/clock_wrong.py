@@ -26,7 +26,10 @@ SHIFTS: Final = (300, -300, 3600, -3600)
 VIEWERS: Final = 500
 """Over all gateways."""
 RATE: Final = 20.0
-LINES: Final = 1000
+LINES: Final = 500
+"""Of a member on each gateway, all at once, so that their clocks take turns."""
+GAP: Final = 0.1
+"""Seconds between two of them: what comes later than the window reaches says nothing of clocks."""
 NEAR_MS: Final = 5_000
 """How far a stamp may be from the time of this machine, where Redis runs too."""
 
@@ -55,8 +58,9 @@ async def run(stage: Stage, options: argparse.Namespace) -> Report:
         stamps = [Stamps(gate, stage.room) for gate in gates]
         for each in stamps:
             await stack.enter_async_context(each)
-        for number, gate in enumerate(gates):
-            await _talk(running, gate, number, scaled(LINES, options))
+        lines = scaled(LINES, options)
+        talks = (_talk(running, gate, number, lines) for number, gate in enumerate(gates))
+        await asyncio.gather(*talks)
         running.fault("everybody has talked on every gateway")
         expiry = Expiry(stage, gates, running.run)
         running.problems += await expiry.problems()
@@ -97,7 +101,7 @@ async def _talk(running: Play, gate: Gate, number: int, lines: int) -> None:
     try:
         async with Client(gate.url, token=account.tickets(gate.url)) as client:
             pour = Pour([client], running.stage.room, f"{running.run}-x{number}")
-            await pour.until(lambda posted: False, most=lines, seconds=60)
+            await pour.steadily(lines, GAP)
             running.history.posted += pour.posted
     finally:
         await account.close()
