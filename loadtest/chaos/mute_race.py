@@ -32,6 +32,8 @@ CONNECTIONS: Final = 32
 RUN_SECONDS: Final = 60.0
 EARLIEST, LATEST = 0.02, 0.95
 """Between which shares of the answers the mute is asked for."""
+MOST: Final = 50
+"""Times as many lines are poured at most, until every connection has been told of the mute."""
 STEP: Final = 0.05
 
 
@@ -104,7 +106,7 @@ class Race:
 
     async def once(self, name: str, publishes: int, moment: int) -> Heat:
         """Mute when so many of the lines are answered; gives all that was said and seen."""
-        flood = Flood(self._stage.room, name, publishes, 4 * publishes, moment)
+        flood = Flood(self._stage.room, name, publishes, MOST * publishes, moment)
         pouring = asyncio.gather(*(hose.pour(flood, RUN_SECONDS) for hose in self._hoses))
         await flood.now.wait()
         asked = time.monotonic()
