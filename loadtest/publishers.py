@@ -6,18 +6,28 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+import msgpack
 
 from loadtest import api
+from loadtest.chaos.link import LightLink, open_light
 from loadtest.swarm import Side
-from server.client import Client, Closed, Refused
+from server.client import Client
 
 SENTENCE: Final = "this is a live comment of about eighty characters, as people write them, ok?"
 LATEST: Final = 60.0
-"""Seconds that an answer may take."""
+"""Seconds that the last answers may take."""
+LEAST_RATE: Final = 100
+"""Comments a second that are waited for at full speed."""
+MOST_WAITING: Final = 24
+"""Comments that one author has under way: beyond 32 the server closes."""
+FIRST_ID: Final = 1 << 20
+"""Commands of the client itself have smaller numbers."""
+_pack: Final = msgpack.Packer().pack
 MOST_EXAMPLES: Final = 5
 
 
@@ -72,69 +82,129 @@ async def publish(side: Side, posting: Posting) -> None:
             side.send(await publisher.carry_out(burst))
 
 
-async def _authors(stack: AsyncExitStack, posting: Posting) -> list[Client]:
+async def _authors(stack: AsyncExitStack, posting: Posting) -> list[Author]:
     authors = []
     async with api.client(posting.url) as http:
         for number in range(posting.authors):
-            token = await api.visitor_token(http, f"viewer{number}")
-            client = Client(posting.url, token=token)
-            await client.open()
-            stack.push_async_callback(client.close)
-            authors.append(client)
+            author = Author(posting.url, await api.visitor_token(http, f"viewer{number}"))
+            await author.client.open()
+            stack.push_async_callback(author.client.close)
+            authors.append(author)
     return authors
+
+
+class Author:
+    """One connection, whose comments cost as little as possible here: the server is measured."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Prepare to connect; `client` is to be opened and closed."""
+        self.client = Client(url, token=token, open_link=self._open)
+        self._link: LightLink | None = None
+        self._ids = itertools.count(FIRST_ID)
+        self._answered: Callable[[Author, str], None] = _nobody_asked
+        self.waiting: set[int] = set()
+        """Commands that have no answer yet."""
+
+    def give(self, answered: Callable[[Author, str], None]) -> None:
+        """Hand the word of every answer on: a verdict, or what a refusal says."""
+        self._answered = answered
+        assert self._link is not None
+        self._link.wire.give(self._take)
+
+    def post(self, room: str, own: str) -> None:
+        """Post a comment."""
+        # Whoever reads the text can tell how long it took; see client.c.
+        text = f"t={time.monotonic_ns():016x} {SENTENCE}"
+        args = {"room": room, "text": text, "client_message_id": own}
+        id = next(self._ids)
+        self.waiting.add(id)
+        assert self._link is not None
+        self._link.wire.put(_pack({"id": id, "cmd": "comment.post", "args": args}))
+
+    async def _open(self, url: str, **more: Any) -> LightLink:
+        self._link = await open_light(url, **more)
+        return self._link
+
+    def _take(self, data: bytes) -> None:
+        value = msgpack.unpackb(data)
+        id = value.get("id")
+        if id in self.waiting:
+            self.waiting.discard(id)
+            ok = value.get("ok")
+            self._answered(self, value["error"]["code"] if ok is None else ok["verdict"])
+        else:
+            assert self._link is not None
+            self._link.take(data)
+
+
+def _nobody_asked(author: Author, word: str) -> None:
+    """Take the answer to a comment of a burst that is over."""
 
 
 class Publisher:
     """Carries out one burst."""
 
-    def __init__(self, room: str, authors: list[Client], ids: Iterator[str]) -> None:
+    def __init__(self, room: str, authors: list[Author], ids: Iterator[str]) -> None:
         self._room = room
         self._authors = authors
         self._ids = ids
         self._posted = Posted()
+        self._left = 0
+        """Comments that are still to be posted at full speed."""
+        self._unanswered = 0
+        self._all_answered = asyncio.Event()
 
     async def carry_out(self, burst: Burst) -> Posted:
         """Post everything, and wait for every answer."""
+        self._unanswered = burst.comments
+        for author in self._authors:
+            author.waiting.clear()
+            author.give(self._take)
         cpu, start = time.process_time(), time.monotonic()
-        await (self._paced(burst) if burst.gap else self._flood(burst.comments))
+        if burst.gap:
+            await self._paced(burst)
+        else:
+            self._left = burst.comments
+            for author in self._authors:
+                self._next(author)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATEST + burst.comments / LEAST_RATE):
+                await self._all_answered.wait()
+        if self._unanswered:
+            self._refused("no answer", self._unanswered)
         self._posted.seconds = time.monotonic() - start
         self._posted.cpu_us = (time.process_time() - cpu) * 1e6
         return self._posted
 
     async def _paced(self, burst: Burst) -> None:
         start = time.monotonic()
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(burst.comments):
-                wait = start + number * burst.gap - time.monotonic()
-                if wait > 0:
-                    await asyncio.sleep(wait)
-                tasks.create_task(self._post(self._authors[number % len(self._authors)]))
+        for number in range(burst.comments):
+            wait = start + number * burst.gap - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            author = self._authors[number % len(self._authors)]
+            if len(author.waiting) < MOST_WAITING:
+                author.post(self._room, next(self._ids))
+            else:
+                self._take(author, "no answer in time")
 
-    async def _flood(self, comments: int) -> None:
-        left = iter(range(comments))
+    def _next(self, author: Author) -> None:
+        """Let an author post one more, at full speed."""
+        if self._left > 0:
+            self._left -= 1
+            author.post(self._room, next(self._ids))
 
-        async def speak(author: Client) -> None:
-            for _ in left:
-                await self._post(author)
-
-        await asyncio.gather(*map(speak, self._authors))
-
-    async def _post(self, author: Client) -> None:
-        id = next(self._ids)
-        # Whoever reads the text can tell how long it took; see client.c.
-        text = f"t={time.monotonic_ns():016x} {SENTENCE}"
-        args = {"room": self._room, "text": text, "client_message_id": id}
-        try:
-            async with asyncio.timeout(LATEST):
-                ok = await author.call("comment.post", args)
-            word = ok.get("verdict", "allow")
-        except Refused as refused:
-            word = refused.code
-        except (Closed, TimeoutError) as error:
-            word = repr(error)
+    def _take(self, author: Author, word: str) -> None:
         if word == "allow":
             self._posted.acknowledged += 1
-            return
-        self._posted.lost += 1
+        else:
+            self._refused(word)
+        self._unanswered -= 1
+        if not self._unanswered:
+            self._all_answered.set()
+        self._next(author)
+
+    def _refused(self, word: str, comments: int = 1) -> None:
+        self._posted.lost += comments
         if len(self._posted.refused) < MOST_EXAMPLES:
             self._posted.refused.append(word)

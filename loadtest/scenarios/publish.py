@@ -26,7 +26,7 @@ def add_parser(commands: Commands) -> None:
     """Add `publish`."""
     parser = commands.add_parser("publish", help="CPU of a gateway for a comment that is posted")
     add = parser.add_argument
-    add("--authors", type=count, default=20, help="who post over a connection each [20]")
+    add("--authors", type=count, default=100, help="who post over a connection each [100]")
     add("--rate", type=count, default=500, help="comments a second of the paced rounds [500]")
     add("--flood", type=count, default=5000, help="comments of a round at full speed [5000]")
     add("--rounds", type=count, default=3, help="of which the median is told [3]")
