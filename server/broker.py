@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.adoption import Adopter, Adoption
 from server.answers import REMEMBER_MS
-from server.broker_metrics import GAPS, PLACED, PUBLISH_SECONDS, PUBLISHES, REPEATED
+from server.broker_metrics import GAPS, PUBLISH_SECONDS, PUBLISHES
 from server.cluster import Cluster
 from server.context import Clock
 from server.control import Control, packed
@@ -47,6 +47,8 @@ class Broker:
         self._settings = settings
         self._clock = clock
         self._route = route
+        self.redis_clock: Clock = route.server_time
+        """Gives a time in ms that Redis has certainly reached."""
         self._publisher = Publisher(route, settings, Adopter(route, adoption))
         self._subscriber: SubscriberLink | ShardSubscriber | None = None
         self._control: Control | None = None
@@ -140,11 +142,11 @@ class Broker:
         try:
             place = await self._publisher.publish(p, remember_ms)
         except Refused as refused:
-            PUBLISHES.labels(refused.code).inc()
+            PUBLISHES[refused.code] += 1
             raise
         finally:
             PUBLISH_SECONDS.observe(time.perf_counter() - began)
-        (REPEATED if place.repeated else PLACED).inc()
+        PUBLISHES["repeated" if place.repeated else "placed"] += 1
         return place
 
     async def pass_on(self, channel: str, body: bytes) -> None:
@@ -263,7 +265,7 @@ class Broker:
     @property
     def redis_time(self) -> int:
         """A time in ms that Redis has certainly reached, for deadlines of scripts."""
-        return self._route.server_time()
+        return self.redis_clock()
 
 
 def _ignore_payload(channel: str, payload: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import REGISTRY
@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from server.channels import REPAIR_SECONDS
-from server.measure import Measure, family
+from server.measure import Measure, family, labelled
 from server.protocol import CloseCode
 from server.stats import BATCHES, OFF_SECONDS
 
@@ -82,7 +82,7 @@ class _Collector(Collector):
             total: Counter[str] = Counter()
             for gateway in gateways:
                 total.update(counter(gateway))
-            yield _labelled(name, text, label, total.items())
+            yield labelled(name, text, label, total.items())
 
 
 def watch(gateway: Gateway) -> None:
@@ -118,15 +118,6 @@ LABELLED: dict[str, tuple[str, str, Callable[[Gateway], Counter[str]]]] = {
         lambda g: g.hub.channels.recoveries,
     ),
 }
-
-
-def _labelled(
-    name: str, text: str, label: str, values: Iterable[tuple[str, int]]
-) -> CounterMetricFamily:
-    made = CounterMetricFamily(name, text, labels=[label])
-    for value, number in values:
-        made.add_metric([value], number)
-    return made
 
 
 REGISTRY.register(_Collector())

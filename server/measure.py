@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
 
 class Measure:
@@ -38,3 +38,13 @@ def family(
         running += count
         buckets.append((bound, float(running)))
     return HistogramMetricFamily(name, text, buckets=buckets, sum_value=total)
+
+
+def labelled(
+    name: str, text: str, label: str, values: Iterable[tuple[str, int]]
+) -> CounterMetricFamily:
+    """Give a counter with one label."""
+    made = CounterMetricFamily(name, text, labels=[label])
+    for value, number in values:
+        made.add_metric([value], number)
+    return made
