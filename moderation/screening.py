@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ class Screening:
         """Tell whether there is nothing to wait for; now and then look in the background."""
         if self._have != self._wanted:
             return False
-        if self._task is None and asyncio.get_running_loop().time() >= self._next:
+        if self._task is None and time.monotonic() >= self._next:
             self._begin()
         return True
 
@@ -78,23 +79,21 @@ class Screening:
         """Wait as `ready` does, but be content with knowing nothing after `first` seconds."""
         if self.is_fresh():
             return
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = time.monotonic()
         patience = PATIENCE if self._have else first
-        while self._have != self._wanted and loop.time() >= self._next:
+        while self._have != self._wanted and time.monotonic() >= self._next:
             task = self._task or self._begin()
-            left = None if patience is None else now + patience - loop.time()
+            left = None if patience is None else now + patience - time.monotonic()
             await asyncio.wait({task}, timeout=left)
-            if patience is not None and loop.time() >= now + patience:
+            if patience is not None and time.monotonic() >= now + patience:
                 # The next ones do not wait as well, one after another, while Postgres is slow.
-                self._next = max(self._next, loop.time() + RETRY)
+                self._next = max(self._next, time.monotonic() + RETRY)
 
     def _begin(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._load(self._wanted), name="moderation filters")
         return self._task
 
     async def _load(self, version: int) -> None:
-        loop = asyncio.get_running_loop()
         try:
             filters = await read_filters(self._ctx.db)
             rows = await self._ctx.db.all(SQL.staff, Rank.MODERATOR)
@@ -102,13 +101,13 @@ class Screening:
             self.filters = filters
             self.staff = {f"m{row['id']}": (row["name_key"], row["rank"]) for row in rows}
             self._have = version
-            self._next = loop.time() + REFRESH if version == self._wanted else 0.0
+            self._next = time.monotonic() + REFRESH if version == self._wanted else 0.0
         except Refused as error:
             log.warning("filters.unread", error=error)
-            self._next = loop.time() + RETRY
+            self._next = time.monotonic() + RETRY
         except Exception as error:
             log.error("filters.unread", error=error)
-            self._next = loop.time() + RETRY
+            self._next = time.monotonic() + RETRY
         finally:
             self._task = None
 

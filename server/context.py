@@ -62,6 +62,7 @@ class Context:
 
     def of(self, part: type[T]) -> T:
         """Give this process's one `part` (a cache of some package), made as `part(context)`."""
-        if part not in self._parts:
-            self._parts[part] = cast(Any, part)(self)
-        return cast(T, self._parts[part])
+        made = self._parts.get(part)
+        if made is None:
+            made = self._parts[part] = cast(Any, part)(self)
+        return made  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,7 @@ class Control:
 
     def silent(self) -> bool:
         """Tell whether control was not heard for so long that nothing may be published here."""
-        return asyncio.get_running_loop().time() - self.heard > SILENCE
+        return time.monotonic() - self.heard > SILENCE
 
     def alive(self) -> list[str]:
         """Give the processes heard within the last 5 s; none before everybody had time to beat."""

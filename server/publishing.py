@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -45,14 +46,13 @@ class Publisher:
 
     async def publish(self, p: Publish, remember_ms: int) -> Published:
         """Give the place, or raise Refused: then it has not happened and will not."""
-        loop = asyncio.get_running_loop()
         request = self._request(p, remember_ms)
-        deadline = loop.time() + BUDGET
+        deadline = time.monotonic() + BUDGET
         adoptions, sent = 0, False
         while True:
             # Looked up each time: meanwhile another node may have the partition.
             link = self._links[request.partition]
-            by = link.server_time() + int((deadline - loop.time()) * 1000)
+            by = link.server_time() + int((deadline - time.monotonic()) * 1000)
             args = (request.channel, link.run_id, by, *request.rest)
             try:
                 answer = await link.script(PUBLISH, request.keys, args)
@@ -62,7 +62,7 @@ class Publisher:
                 if not sent:
                     raise
             except ReplyError as error:
-                late = loop.time() >= deadline
+                late = time.monotonic() >= deadline
                 if late or not (await self._route.redirected(error) or sent):
                     fail(error)
             else:
@@ -74,16 +74,16 @@ class Publisher:
                     await self._adopter.adopt(p.channel)
                 except Refused:
                     if sent:
-                        await asyncio.sleep(deadline - loop.time())
+                        await asyncio.sleep(deadline - time.monotonic())
                     raise
-                deadline = loop.time() + BUDGET
+                deadline = time.monotonic() + BUDGET
                 continue
             # When it was sent it may have happened, and still may until the deadline: only the same
             # request again tells, and until then nobody is told anything.
             await asyncio.sleep(_PAUSE)
             link = self._links[request.partition]
-            ready = await link.wait_ready(min(_LOOK_AGAIN, deadline - loop.time()))
-            if not ready and loop.time() >= deadline:
+            ready = await link.wait_ready(min(_LOOK_AGAIN, deadline - time.monotonic()))
+            if not ready and time.monotonic() >= deadline:
                 raise Refused("unavailable", "Redis did not answer in time.")
 
     def _request(self, p: Publish, remember_ms: int) -> _Request:

@@ -238,8 +238,10 @@ class RedisLink(Link):
     ) -> Any:
         """Run a script by its name, with its text when the server does not know it."""
         wire = self._wire
+        if wire is None or not self._opened.is_set():
+            raise not_answering()
         try:
-            return await self.call("EVALSHA", script.sha, len(keys), *keys, *args, timeout=timeout)
+            return await wire.call(("EVALSHA", script.sha, len(keys), *keys, *args), timeout)
         except ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise

@@ -31,10 +31,12 @@ async def opened(settings: Settings, *, listen: bool) -> AsyncIterator[Context]:
         )
         stack.push_async_callback(redis.aclose)
 
-        def clock() -> int:
+        def redis_time() -> int:
             return broker.redis_time
 
-        adoption = PostgresAdoption(db, clock)
-        broker = await Broker.open(settings, clock=clock, adoption=adoption, listen=listen)
+        adoption = PostgresAdoption(db, redis_time)
+        broker = await Broker.open(settings, clock=redis_time, adoption=adoption, listen=listen)
         stack.push_async_callback(broker.close)
+        # The same clock, by a shorter way: it is read several times for every comment.
+        clock = broker.redis_clock
         yield Context(settings=settings, db=db, redis=redis, broker=broker, clock=clock)

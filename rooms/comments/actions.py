@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -54,7 +54,7 @@ async def post(
     verdict = await screening.screen(ctx, draft)
     if verdict.kind == "reject":
         raise verdict.refused()
-    key = new_message_id(ctx.clock(), secrets.token_bytes)
+    key = new_message_id(ctx.clock(), os.urandom)
     request = rules.publication(viewer, room, wanted, key, answered, draft.address)
     if verdict.kind in ("hold", "shadow"):
         return await _hold(ctx, viewer, room, wanted, draft, verdict, request)
@@ -92,7 +92,7 @@ async def edit(
         raise verdict.refused()
     request = rules.edit_publication(viewer, room, key, text)
     if verdict.kind in ("hold", "shadow"):
-        item = new_message_id(ctx.clock(), secrets.token_bytes)
+        item = new_message_id(ctx.clock(), os.urandom)
         async with durable(ctx) as d:
             release = request._replace(gated=False)
             await review.hold(d, draft, verdict, item=item, release=release, kind="edit")
