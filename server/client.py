@@ -241,6 +241,10 @@ class Client:
                 await asyncio.wait([reading], timeout=2)
                 await link.close()
             ended = await reading
+        except BaseException:
+            # Until it is let in nobody else knows of this connection.
+            await link.close()
+            raise
         finally:
             self._lose()
             reading.cancel()

@@ -42,6 +42,10 @@ class FakeLive:
         self.most = 300
         self.silent = asyncio.Event()
         self.silent.set()
+        self.lets_in = asyncio.Event()
+        """Set while `connect` is answered."""
+        self.lets_in.set()
+        self.open = 0
 
     def pub(self, offset: int) -> list[Any]:
         return [offset, 1000 + offset, {"event": "line.posted", "n": offset}]
@@ -87,6 +91,7 @@ class FakeLive:
         if name == "connect":
             if self.closes:
                 await connection.close(self.closes.pop(0))
+            await self.lets_in.wait()
             room = {"room": {"id": "1"}, "you": {}}
             self.connections.append(connection)
             return {
@@ -122,6 +127,7 @@ class FakeLive:
         return {"echo": args}
 
     async def serve(self, connection: ServerConnection) -> None:
+        self.open += 1
         try:
             async for data in connection:
                 load = orjson.loads if isinstance(data, str) else msgpack.unpackb
@@ -136,6 +142,7 @@ class FakeLive:
         except ConnectionClosed:
             pass
         finally:
+            self.open -= 1
             if connection in self.connections:
                 self.connections.remove(connection)
 
@@ -165,3 +172,4 @@ async def live() -> AsyncIterator[tuple[FakeLive, str]]:
             yield fake, f"http://127.0.0.1:{port}"
         finally:
             fake.silent.set()
+            fake.lets_in.set()

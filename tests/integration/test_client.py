@@ -275,6 +275,19 @@ async def test_a_handshake_refused_for_good_is_final(
             pass
 
 
+async def test_a_client_that_gave_up_waiting_leaves_no_connection_behind(
+    server: tuple[FakeLive, str], fake: FakeLive
+) -> None:
+    fake.lets_in.clear()
+
+    with pytest.raises(TimeoutError):
+        await client(server).open(seconds=0.2)
+    fake.lets_in.set()
+
+    assert len(fake.asked("connect")) == 1
+    await eventually(lambda: not fake.open)
+
+
 async def test_a_call_that_loses_its_connection_says_that_it_may_have_happened(
     server: tuple[FakeLive, str], fake: FakeLive
 ) -> None:
