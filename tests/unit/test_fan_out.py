@@ -13,7 +13,7 @@ from server.joining import Joining
 from server.protocol import Encoding
 from server.websocket_frames import text_frame
 from tests.unit.fake_sockets import FakeSocket, Viewer
-from tests.unit.test_hub import ROOM, World
+from tests.unit.hub_world import ROOM, World
 from tests.unit.waiting import until
 
 
