@@ -9,18 +9,16 @@ from typing import Any
 import msgpack
 import pytest
 
-from moderation import hiding, review, wordlist
 from moderation.rules import Rank
 from rooms import actions as rooms
 from rooms.cache import RoomCache
 from rooms.comments import actions as comments
 from rooms.history import reads as history
-from rooms.rules import EDIT_MS, Room, message_uuid
 from server.context import Viewer
 from server.errors import Refused
-from server.outbox import sweep
 from server.settings import Settings
 from tests.integration.channels import until
+from tests.integration.remarks import refused, row, said
 from tests.integration.world import World, world
 
 
@@ -28,30 +26,6 @@ from tests.integration.world import World, world
 async def tea(settings: Settings) -> AsyncIterator[World]:
     async with world(settings) as w:
         yield w
-
-
-async def refused(call: Any) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await call
-    assert " " in caught.value.message
-    return caught.value
-
-
-async def listed(w: World) -> None:
-    """Put a word on the list that is held, and one that is rejected."""
-    ren = await w.member("Filter", Rank.MODERATOR)
-    await wordlist.add_words(w.ctx, ren, ["secret"], "hold")
-    await wordlist.add_words(w.ctx, ren, ["awful"], "reject")
-
-
-def said(text: str, cmid: str = "c1", **more: Any) -> dict[str, Any]:
-    return {"room": "1", "text": text, "client_message_id": cmid, **more}
-
-
-async def row(w: World, room: Room, key: str) -> Any:
-    return await w.db.one(
-        "SELECT * FROM messages WHERE room_id = $1 AND id = $2", int(room.id), message_uuid(key)
-    )
 
 
 async def test_a_message_is_published_then_saved_with_the_same_place_and_id(tea: World) -> None:
@@ -250,196 +224,6 @@ async def test_an_answer_to_nothing_is_refused(tea: World) -> None:
     assert (told.code, told.details["field"]) == ("invalid", "reply_to")
 
 
-@pytest.mark.parametrize("saved_before", [True, False])
-@pytest.mark.parametrize("with_tail", [True, False])
-async def test_an_author_edits_wherever_the_message_is_known(
-    tea: World, saved_before: bool, with_tail: bool
-) -> None:
-    """In the hub's tail, in Postgres, or only in the log and the recovery window."""
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("helo"))
-    if saved_before:
-        await tea.save()
-    find = await tea.find(room) if with_tail else comments.nothing_near
-
-    edited = {"room": room.id, "id": posted["id"], "text": "hello"}
-    reply = await comments.edit(tea.ctx, aoi, edited, find)
-    await tea.save()
-
-    saved = await row(tea, room, posted["id"])
-    assert reply["offset"] == posted["offset"] + 1
-    assert (saved["text"], saved["edited_at"] is not None) == ("hello", True)
-    assert (await history.page(tea.db, int(room.id))).messages[0].edited
-
-
-async def test_nobody_edits_or_deletes_the_message_of_another(tea: World) -> None:
-    aoi, ken = await tea.member("Aoi"), await tea.member("Ken", Rank.OWNER)
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("hello"))
-    args = {"room": room.id, "id": posted["id"], "text": "changed"}
-
-    for find in (await tea.find(room), comments.nothing_near):
-        assert (await refused(comments.edit(tea.ctx, ken, args, find))).code == "forbidden"
-        assert (await refused(comments.delete(tea.ctx, ken, args, find))).code == "forbidden"
-
-    assert len(await tea.window(room)) == 1
-
-
-async def test_after_five_minutes_it_is_too_late(tea: World) -> None:
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("hello"))
-    args = {"room": room.id, "id": posted["id"], "text": "changed"}
-
-    tea.clock.advance(EDIT_MS + 1000)
-
-    assert (await refused(comments.edit(tea.ctx, aoi, args))).code == "too_late"
-    assert (await refused(comments.delete(tea.ctx, aoi, args))).code == "too_late"
-
-
-async def test_a_deleted_message_leaves_no_text_in_the_database(tea: World) -> None:
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("regret"))
-    args = {"room": room.id, "id": posted["id"]}
-
-    await comments.delete(tea.ctx, aoi, args)
-    again = await refused(comments.delete(tea.ctx, aoi, args, await tea.find(room)))
-    await tea.save()
-
-    saved = await row(tea, room, posted["id"])
-    assert (saved["state"], saved["text"], saved["tokens"]) == ("deleted", "", None)
-    assert again.code == "not_found"
-
-
-async def test_an_edit_of_what_a_moderator_has_hidden_is_refused(tea: World) -> None:
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("hello"))
-    await tea.save()
-    await tea.db.run("UPDATE messages SET state = 'hidden'")
-
-    args = {"room": room.id, "id": posted["id"], "text": "again"}
-
-    assert (await refused(comments.edit(tea.ctx, aoi, args))).code == "not_found"
-
-
-@pytest.mark.parametrize("saved_before", [True, False])
-@pytest.mark.parametrize("with_tail", [True, False])
-async def test_a_purged_author_cannot_say_it_again_by_an_edit(
-    tea: World, saved_before: bool, with_tail: bool
-) -> None:
-    """The purge may still be on its way to the database: only the tail knows of it."""
-    aoi, ren = await tea.member("Aoi"), await tea.member("Ren", Rank.MODERATOR)
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("spam"))
-    if saved_before:
-        await tea.save()
-        await tea.close()
-    await hiding.purge(tea.ctx, ren, aoi.id or "", room=room.id)
-    find = await tea.find(room) if with_tail or saved_before else comments.nothing_near
-
-    args = {"room": room.id, "id": posted["id"], "text": "spam again"}
-
-    assert (await refused(comments.edit(tea.ctx, aoi, args, find))).code == "not_found"
-    assert len(await tea.window(room)) == 2
-
-
-async def test_a_rejected_text_is_told_and_never_published(tea: World) -> None:
-    await listed(tea)
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-
-    told = await refused(comments.post(tea.ctx, aoi, said("an awful thing")))
-
-    assert told.code == "invalid"
-    assert await tea.window(room) == []
-
-
-async def test_a_held_message_has_a_row_and_no_place(tea: World) -> None:
-    await listed(tea)
-    ken = tea.guest("Ken")
-    room = await tea.room()
-
-    reply = await comments.post(tea.ctx, ken, said("a secret thing"))
-
-    saved = await row(tea, room, reply["id"])
-    assert reply == {"id": reply["id"], "verdict": "held"}
-    assert (saved["state"], saved["offset"], saved["epoch"]) == ("held", None, None)
-    assert (saved["author"], saved["text"]) == (ken.id, "a secret thing")
-    assert await tea.window(room) == []
-    assert (await history.page(tea.db, int(room.id))).messages == []
-    waiting = await history.waiting(tea.db, int(room.id), ken)
-    assert [(w.id, w.text) for w in waiting] == [(reply["id"], "a secret thing")]
-    assert await history.waiting(tea.db, int(room.id), tea.guest("Other")) == []
-    assert await history.waiting(tea.db, int(room.id), Viewer()) == []
-
-
-async def test_a_repetition_of_a_held_message_makes_no_second_one(tea: World) -> None:
-    await listed(tea)
-    aoi = await tea.member("Aoi")
-    await tea.room()
-
-    first = await comments.post(tea.ctx, aoi, said("a secret"))
-    again = await comments.post(tea.ctx, aoi, said("a secret"))
-    other = await refused(comments.post(tea.ctx, aoi, said("another secret")))
-
-    assert again == first
-    assert other.code == "duplicate_conflict"
-    assert await tea.db.value("SELECT count(*) FROM messages") == 1
-    assert await tea.db.value("SELECT count(*) FROM reviews") == 1
-
-
-async def test_an_approved_message_is_published_and_saved_under_its_first_id(tea: World) -> None:
-    await listed(tea)
-    aoi, ren = await tea.member("Aoi"), await tea.member("Ren", Rank.MODERATOR)
-    room = await tea.room()
-    held = await comments.post(tea.ctx, aoi, said("a secret"))
-
-    await review.approve(tea.ctx, ren, held["id"])
-    await tea.save()
-    repeated = await comments.post(tea.ctx, aoi, said("a secret"))
-
-    (published,) = await tea.window(room)
-    saved = await row(tea, room, held["id"])
-    assert (published.key, published.publisher) == (held["id"], aoi.id)
-    assert (saved["state"], saved["offset"]) == ("visible", published.offset)
-    assert (repeated["id"], repeated["verdict"]) == (held["id"], "allow")
-    assert repeated["offset"] == published.offset
-    assert [m.text for m in (await history.page(tea.db, int(room.id))).messages] == ["a secret"]
-
-
-async def test_the_author_withdraws_what_is_held(tea: World) -> None:
-    await listed(tea)
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-    held = await comments.post(tea.ctx, aoi, said("a secret"))
-
-    await comments.delete(tea.ctx, aoi, {"room": room.id, "id": held["id"]})
-
-    saved = await row(tea, room, held["id"])
-    assert (saved["state"], saved["text"]) == ("rejected", "")
-    assert await tea.window(room) == []
-
-
-async def test_an_edit_is_judged_like_a_new_message(tea: World) -> None:
-    await listed(tea)
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("hello"))
-    args = {"room": room.id, "id": posted["id"]}
-
-    rejected = await refused(comments.edit(tea.ctx, aoi, {**args, "text": "awful"}))
-    held = await comments.edit(tea.ctx, aoi, {**args, "text": "a secret"})
-    await tea.save()
-
-    assert rejected.code == "invalid"
-    assert held == {"id": posted["id"], "verdict": "held"}
-    assert (await row(tea, room, posted["id"]))["text"] == "hello"
-    assert len(await tea.window(room)) == 1
-
-
 async def test_live_comments_carry_the_broadcast_and_end_with_it(tea: World) -> None:
     yui, aoi = await tea.member("Yui", Rank.HOST), await tea.member("Aoi")
     room = await tea.room("shop", "live")
@@ -481,69 +265,6 @@ async def test_typing_passes_in_topic_rooms_and_is_never_kept(tea: World) -> Non
     body = msgpack.unpackb(tea.heard[0][1].body)
     assert body == {"event": "typing.started", "person": {"id": aoi.id, "name": "Aoi"}}
     assert await tea.window(room) == []
-
-
-async def test_a_pinned_comment_reads_as_it_is_now_and_goes_when_it_is_hidden(
-    tea: World,
-) -> None:
-    aoi, ren = await tea.member("Aoi"), await tea.member("Ren", Rank.MODERATOR)
-    room = await tea.room()
-    cache = tea.ctx.of(RoomCache)
-    posted = await comments.post(tea.ctx, aoi, said("helo"))
-    key = {"room": room.id, "id": posted["id"]}
-
-    await comments.pin(tea.ctx, ren, key, await tea.find(room))
-    await tea.save()
-    cache.forget()
-    pinned = (await cache.room(room.id)).pinned
-    tea.told.clear()
-    await comments.edit(tea.ctx, aoi, {**key, "text": "hello"})
-    await tea.save()
-    edited = (await cache.room(room.id)).pinned
-    await hiding.hide(tea.ctx, ren, room.id, posted["id"])
-    await tea.save()
-    await sweep(tea.ctx, older_than=0)
-
-    await until(lambda: len(tea.told) >= 2)
-    assert pinned is not None
-    assert (pinned.id, pinned.author, pinned.text) == (posted["id"], aoi.id, "helo")
-    assert edited is not None
-    assert (await cache.room(room.id)).pinned is None
-    bodies = [msgpack.unpackb(p.body) for p in await tea.window(room)]
-    assert (bodies[1]["event"], bodies[1]["text"]) == ("comment.pinned", "helo")
-    assert await tea.db.value("SELECT count(*) FROM audit_log WHERE action = 'pin'") == 1
-
-
-async def test_a_pin_is_taken_off_once_and_by_the_team_only(tea: World) -> None:
-    aoi, ren = await tea.member("Aoi"), await tea.member("Ren", Rank.MODERATOR)
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("hello"))
-    key = {"room": room.id, "id": posted["id"]}
-
-    assert (await refused(comments.pin(tea.ctx, aoi, key))).code == "forbidden"
-    await comments.pin(tea.ctx, ren, key)
-    for _ in range(2):
-        await comments.unpin(tea.ctx, ren, {"room": room.id})
-
-    events = [msgpack.unpackb(p.body)["event"] for p in await tea.window(room)]
-    assert events == ["comment.posted", "comment.pinned", "comment.unpinned"]
-    assert (await refused(comments.pin(tea.ctx, ren, {**key, "id": "A" * 22}))).code == "not_found"
-
-
-async def test_edits_and_deletions_faster_than_people_are_refused(tea: World) -> None:
-    aoi = await tea.member("Aoi")
-    room = await tea.room()
-    posted = await comments.post(tea.ctx, aoi, said("hello"))
-    args = {"room": room.id, "id": posted["id"], "text": "hello"}
-    for _ in range(10):
-        await comments.edit(tea.ctx, aoi, args)
-
-    for action in (comments.edit, comments.delete):
-        told = await refused(action(tea.ctx, aoi, args))
-        assert (told.code, (told.retry_after or 0) > 0) == ("rate_limited", True)
-
-    tea.clock.advance(10_000)
-    await comments.delete(tea.ctx, aoi, args)
 
 
 async def test_a_database_that_does_not_answer_delays_no_post_that_names_somebody(
