@@ -1,4 +1,4 @@
-"""Comments and messages on real servers: posted, edited, deleted, held, and saved."""
+"""Comments and messages on real servers: who may post, what is told, and what is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the broker keeps when Redis is killed, frozen, emptied, or loses its newest writes."""
+"""What the broker keeps when Redis is killed, emptied, or loses its newest writes."""
 
 from __future__ import annotations
 
