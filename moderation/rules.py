@@ -52,10 +52,11 @@ class Rank(IntEnum):
     @classmethod
     def staff(cls, rank: int) -> bool:
         """Whether somebody of this rank moderates."""
-        return rank >= cls.MODERATOR
+        return rank >= _LEAST_OF_STAFF
 
 
 _WIRE = {rank: rank.name.lower() for rank in Rank}
+_LEAST_OF_STAFF = int(Rank.MODERATOR)
 
 
 def may_act_on(actor: int, target: int, *, same: bool) -> bool:
@@ -148,6 +149,9 @@ class Verdict:
         return Refused("invalid", self.reason, rule=self.rule)
 
 
+ALLOWED = Verdict()
+
+
 def told(kind: str, reason: str) -> str:
     """Say to a person that he may not write, and why."""
     begin = "You are banned" if kind == "banned" else "You may not write here for now"
@@ -161,7 +165,7 @@ def judge(draft: Draft, standing: Standing, filters: Filters, now: int) -> Verdi
     if standing.muted_until:
         return Verdict("reject", "muted", standing.reason, until=standing.muted_until)
     if Rank.staff(draft.rank):
-        return Verdict()
+        return ALLOWED
     verdict = _judge_text(draft, filters, now)
     if standing.shadowed and verdict.kind != "reject":
         return Verdict("shadow", "shadow", "", verdict.spans, verdict.word)
@@ -171,19 +175,20 @@ def judge(draft: Draft, standing: Standing, filters: Filters, now: int) -> Verdi
 def _judge_text(draft: Draft, filters: Filters, now: int) -> Verdict:
     by_words = _judge_words(draft.text, filters.words)
     by_links = _judge_links(draft.text, filters, now)
-    for verdict in (by_words, by_links):
-        if verdict.kind == "reject":
-            return verdict
-    for verdict in (by_words, by_links):
-        if verdict.kind == "hold":
-            return verdict
+    for kind in ("reject", "hold"):
+        if by_words.kind == kind:
+            return by_words
+        if by_links.kind == kind:
+            return by_links
     if draft.joined and now - draft.joined < filters.new_for_at(now):
         return Verdict("hold", "new", "Messages of new people wait for review.")
-    return Verdict()
+    return ALLOWED
 
 
 def _judge_words(text: str, words: WordList) -> Verdict:
     matches = words.find(text)
+    if not matches:
+        return ALLOWED
     for kind in ("reject", "hold"):
         hits = [match for match in matches if match.word.action == kind]
         if hits:
@@ -195,16 +200,16 @@ def _judge_words(text: str, words: WordList) -> Verdict:
                 merged((match.start, match.end) for match in hits),
                 hits[0].word.text,
             )
-    return Verdict()
+    return ALLOWED
 
 
 def _judge_links(text: str, filters: Filters, now: int) -> Verdict:
     policy = filters.links_at(now)
     if policy == "allow":
-        return Verdict()
+        return ALLOWED
     links = [link for link in find_links(text) if not is_allowed(link.host, filters.domains)]
     if not links:
-        return Verdict()
+        return ALLOWED
     return Verdict(
         policy,
         "link",

@@ -76,9 +76,11 @@ class Standings:
 
         `address` is empty for members: only guests inherit from an address.
         """
-        ids = self._people.get(person, set()) | (
-            self._addresses.get(address, set()) if address else set()
-        )
+        ids = self._people.get(person)
+        if address and (inherited := self._addresses.get(address)):
+            ids = inherited if ids is None else ids | inherited
+        if not ids:
+            return FREE
         muted = banned = 0
         shadowed, reason, longest = False, "", -1
         for id in ids:
@@ -96,6 +98,10 @@ class Standings:
             if weight > longest:
                 reason, longest = sanction.reason, weight
         return Standing(muted, banned, shadowed, reason)
+
+
+FREE = Standing()
+"""How nearly everybody stands."""
 
 
 def _discard(index: dict[Any, set[UUID]], key: str | bytes, id: UUID) -> None:

@@ -40,8 +40,9 @@ class Publisher:
         self._links = route.links
         self._adopter = adopter
         most = settings.post_rate
-        self._limits = (most.most, most.period, settings.channel_rate)
-        self._backlog_cap = settings.backlog_cap
+        # As text already: the library would write them anew for every publication.
+        self._limits = (str(most.most), str(most.period), str(settings.channel_rate))
+        self._backlog_cap = str(settings.backlog_cap)
         self._verb = route.verb
 
     async def publish(self, p: Publish, remember_ms: int) -> Published:
@@ -101,9 +102,9 @@ class Publisher:
             ),
             (
                 *(envelope(p.publisher, p.key, p.body), int(p.flags), p.publisher, p.key),
-                *(hashed(p.digest or p.body), remember, int(p.gated), int(p.rank), int(p.paced)),
-                *(*self._limits, int(p.persist), p.private),
-                *(self._backlog_cap, int(p.refuse_on_backlog)),
+                *(hashed(p.digest or p.body), remember, _flag(p.gated), int(p.rank)),
+                *(_flag(p.paced), *self._limits, _flag(p.persist), p.private),
+                *(self._backlog_cap, _flag(p.refuse_on_backlog)),
                 *(self._verb, *_to_set(p.deny, p.gates)),
             ),
         )
@@ -121,6 +122,10 @@ class _Request:
         self.channel = channel
         self.keys = keys
         self.rest = rest
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else "0"
 
 
 def _to_set(deny: tuple[str, int] | None, gates: Mapping[str, int] | None) -> tuple[Argument, ...]:
