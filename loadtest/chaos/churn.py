@@ -18,6 +18,7 @@ from loadtest.report import Report
 from loadtest.swarm import Member
 
 NAME: Final = "churn"
+PROCESSES: Final = 2
 PEOPLE: Final = 10_000
 SECONDS: Final = 600.0
 STAYS: Final = 10

@@ -29,8 +29,8 @@ from loadtest.report import Report
 class Fault(Protocol):
     """What a module in the table offers, beside the line that it begins with.
 
-    It may also have LIMITS, settings that its stage needs, GATEWAYS, how many there are, and
-    CLUSTERED, true when its Redis has to be a Cluster.
+    It may also have LIMITS, settings that its stage needs, GATEWAYS and PROCESSES, how many of
+    each there are by default, and CLUSTERED, true when its Redis has to be a Cluster.
     """
 
     NAME: str

@@ -35,7 +35,9 @@ def _declare(fault: Fault, parser: argparse.ArgumentParser) -> None:
     gateways = getattr(fault, "GATEWAYS", 2)
     help = f"processes that hold sockets [{gateways}]"
     add("--gateways", type=options.count, default=gateways, help=help)
-    add("--processes", type=options.count, default=1, help="processes of viewers [1]")
+    processes = getattr(fault, "PROCESSES", 1)
+    help = f"processes of viewers [{processes}]"
+    add("--processes", type=options.count, default=processes, help=help)
     add("--untimed", action="store_true", help="judge what is correct, and no time")
     fault.add_arguments(parser)
     options.add_out(parser)
