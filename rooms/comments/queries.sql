@@ -25,11 +25,13 @@ SELECT id, text, reply_to, is_question, state, epoch, "offset", at FROM messages
 WHERE room_id = $1 AND author = $2 AND client_message_id = $3;
 
 -- answers --
--- What was posted above a place lately and says still what it said then, newest first.
-SELECT author, client_message_id, text, reply_to, is_question, epoch, "offset", at, id FROM messages
-WHERE room_id = $1 AND (epoch, "offset") > ($2, $3) AND at > $4
-  AND state IN ('visible', 'hidden') AND edited_at IS NULL
-ORDER BY epoch DESC, "offset" DESC LIMIT $5;
+-- What was posted above a place lately and says still what it said then, newest first; the newest
+-- are taken before they are looked at, for in an old room none of a million may be late enough.
+SELECT author, client_message_id, text, reply_to, is_question, epoch, "offset", at, id
+FROM (SELECT * FROM messages WHERE room_id = $1 AND (epoch, "offset") > ($2, $3)
+      ORDER BY epoch DESC, "offset" DESC LIMIT $5) AS newest
+WHERE at > $4 AND state IN ('visible', 'hidden') AND edited_at IS NULL
+ORDER BY epoch DESC, "offset" DESC;
 
 -- withdraw --
 -- The author takes back what is still held.
