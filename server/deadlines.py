@@ -19,6 +19,8 @@ class Deadlines(Generic[Key]):
         # In the order in which they are due, as all wait equally long.
         self._due: dict[Key, float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Of the first who was added: to ask for it each time is a call into the kernel."""
 
     def __len__(self) -> int:
         return len(self._due)
@@ -29,7 +31,9 @@ class Deadlines(Generic[Key]):
     def add(self, key: Key) -> None:
         """Begin to wait for somebody, or anew."""
         self._due.pop(key, None)
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         due = self._due[key] = loop.time() + self.seconds
         if self._timer is None:
             self._timer = loop.call_at(due, self._look)

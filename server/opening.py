@@ -196,7 +196,8 @@ def _session(connection: Connection, viewer: Viewer) -> dict[str, Any]:
         return {"resume": None, "expires_in": None}
     gateway = connection.gateway
     connection.never_end()
-    gateway.expiring.add(connection)
+    if connection.socket.open:
+        gateway.expiring.add(connection)
     claims = Claims(
         RESUME,
         viewer.id,

@@ -162,6 +162,21 @@ async def test_how_long_we_take_to_connect_somebody_is_no_reason_to_stay_away(to
     assert slow.closed is None
 
 
+@pytest.mark.parametrize("token", [True, False])
+async def test_nobody_waits_for_one_who_left_while_connecting(town: Town, token: bool) -> None:
+    town.broker.open_reads.clear()
+    said = {"token": town.token("m42")} if token else {}
+    client = await connected(town, subscribe=[{"channel": ROOM}], **said)
+    refused = await connected(town, subscribe="nothing", **said)
+    client.connection.end(1000)
+    refused.connection.end(1000)
+    town.broker.open_reads.set()
+    await settle()
+
+    assert len(town.gateway.newcomers) == len(town.gateway.expiring) == 0
+    assert town.gateway.connections == set()
+
+
 async def test_connecting_twice_is_refused_and_changes_nothing(town: Town) -> None:
     client = await connected(town, token=town.token("m42"))
     id = client.send("connect", token=town.token("m43"))
