@@ -120,8 +120,10 @@ async def hall(
 
 
 @asynccontextmanager
-async def alone(writers: Sequence[str], connections: int) -> AsyncIterator[dict[str, Hall]]:
-    """Give a hall for each writer, whose gateway only fans out.
+async def alone(
+    writers: Sequence[str], connections: int, **settings: str
+) -> AsyncIterator[dict[str, Hall]]:
+    """Give a hall for each writer, whose gateway only fans out, with these settings.
 
     What is posted comes in by a server beside them, with its databases.
     """
@@ -130,7 +132,7 @@ async def alone(writers: Sequence[str], connections: int) -> AsyncIterator[dict[
         entrance = await stack.enter_async_context(started(raised, 1))
         halls = {}
         for writer in writers:
-            more = {} if writer == AUTO else {WRITER: writer}
+            more = dict(settings) if writer == AUTO else {**settings, WRITER: writer}
             servers = await stack.enter_async_context(started({**raised, **more}, 1, entrance))
             made = await stack.enter_async_context(hall(f"hall-{writer}", servers, entrance))
             halls[writer] = made

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from loadtest.errors import CannotRun
 
 START_SECONDS = 120.0
@@ -123,6 +125,12 @@ def _clean_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in bare and not name.startswith("HIROBA_")
     }
+
+
+async def metrics_page(servers: Servers) -> str:
+    """Read what the servers tell Prometheus."""
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        return (await http.get(servers.metrics_url)).text
 
 
 async def new_room(servers: Servers, name: str) -> str:

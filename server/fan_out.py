@@ -70,10 +70,11 @@ class FanOut:
     def _go_on(self) -> None:
         self._turn = None
         if self._jobs:
-            began = self._now()
+            began, used = self._now(), time.thread_time()
             self._take_turn(began)
             self._work(least=1)
             self._stats.fan_out_seconds += self._now() - began
+            self._stats.fan_out_cpu += time.thread_time() - used
 
     def _work(self, least: int = 0) -> None:
         """Write until the turn is over; `least` slices in any case, so that it goes on."""

@@ -15,6 +15,7 @@ from server.connection import CONNECT_SECONDS, Connection
 from server.context import Context
 from server.deadlines import Deadlines
 from server.errors import HirobaError
+from server.garbage import Garbage
 from server.handshake import Refusal, Upgrade
 from server.hub import Hub
 from server.identity import Keyring
@@ -90,6 +91,7 @@ class Gateway:
         self._leaving: deque[tuple[str, str, str]] = deque(maxlen=10 * MAX_CHORES)
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
+        self.garbage = Garbage(now)
         self.told = Told(self)
         self.shedding: Shedding = ctx.of(Shedding)
         self.relief = Relief(self, now)
@@ -119,6 +121,11 @@ class Gateway:
             counting,
         ):
             self._tasks.append(loop.create_task(work))
+        if self.ctx.settings.hold_every:
+            watching = loop_lag.watch_holds(
+                lambda: self.hub.stats.fan_out_cpu, self.ctx.settings.hold_every / 1000
+            )
+            self._tasks.append(loop.create_task(watching))
 
     async def close(self) -> None:
         """Stop what goes on by itself; the connections end with their sockets."""
@@ -152,6 +159,7 @@ class Gateway:
         connection = Connection(self, socket, next(self._numbers), address, bearer)
         self.connections.add(connection)
         self.pings.add(connection)
+        self.garbage.opened()
         return connection
 
     # For connections.
@@ -228,6 +236,7 @@ class Gateway:
         self.hub.tick()
         self.relief.tick()
         self.pings.tick()
+        self.garbage.tick(len(self.connections))
 
     async def reload_keys(self) -> None:
         """Read the secrets again that sign tokens."""

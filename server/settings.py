@@ -57,6 +57,9 @@ class Settings:
     shedding: bool = _setting(True, "whether gateways under flood leave things out, announced")
     drain_seconds: int = _setting(10, "over which a stopping gateway sends 4001", 0, 600)
 
+    hold_every: int = _setting(
+        0, "milliseconds between two looks at what holds the event loop; 0 does not look", 0, 1000
+    )
     max_frame: int = _setting(8192, "bytes of an inbound frame", 256, 2**20)
     max_text: int = _setting(500, "code points of a text", 1, 100_000)
     max_nesting: int = _setting(8, "depth of an inbound command", 2, 64)

@@ -25,6 +25,8 @@ class Stats:
     """Publications that the sampled feed of a channel did not show."""
     fan_out_seconds: float = 0.0
     """Time of the loop that building and writing frames took."""
+    fan_out_cpu: float = 0.0
+    """The part of it in which the processor was ours."""
     bytes: int = 0
     short_writes: int = 0
     slow: int = 0

@@ -22,7 +22,7 @@ from loadtest import api
 from loadtest.chaos import processes
 from loadtest.chaos.history import Line, Place
 from loadtest.redis_cluster import RedisCluster, redis_cluster
-from loadtest.servers import NotStarted, Servers, new_member, new_room, started
+from loadtest.servers import NotStarted, Servers, metrics_page, new_member, new_room, started
 
 ROLES: Final = ("gateway", "worker", "valkey", "postgres")
 START_SECONDS: Final = 60.0
@@ -203,8 +203,7 @@ class Stage:
 
     async def metrics(self) -> dict[tuple[str, str], float]:
         """Read the metrics: values by name and process; samples of other labels are added up."""
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
-            page = (await http.get(self.servers.metrics_url)).text
+        page = await metrics_page(self.servers)
         values: dict[tuple[str, str], float] = {}
         for text in page.splitlines():
             if text and not text.startswith("#"):

@@ -21,6 +21,7 @@ from loadtest.hall import (
     told,
     writers,
 )
+from loadtest.holds import REACH_MS, WATCHED, holds
 from loadtest.native.client import Encoding, LoadClient, check_files, hiroba
 from loadtest.options import Commands, add_out, count, seconds
 from loadtest.plots import Bar, bar_plot
@@ -61,14 +62,14 @@ async def run(chosen: argparse.Namespace) -> Report:
     asked = (await writers(chosen.writer))[0]
     report = Report("hotroom")
     if chosen.entrance == "other":
-        async with alone([asked], chosen.viewers) as halls:
+        async with alone([asked], chosen.viewers, **WATCHED) as halls:
             await _measure(report, asked, halls, chosen)
     else:
-        raised = limits(chosen.viewers)
+        raised = {**limits(chosen.viewers), **WATCHED}
         async with started(raised, 1) as servers, hall("hall", servers, authors=AUTHORS) as made:
             await _measure(report, asked, {asked: made}, chosen)
     entrance = "the measured gateway" if chosen.entrance == "own" else "a gateway beside it"
-    report.facts = {
+    report.facts |= {
         "comments_come_in_by": entrance,
         "on_the_same_cpus": SHARED,
         "settings": told(limits(chosen.viewers)),
@@ -96,17 +97,25 @@ async def _measure(
         await LoadClient.open(sampling, "sampling client") as sampler,
     ):
         await room.warm_up(client, viewers)
+        entering = await holds(room.servers)
+        report.facts["loop_held_by_others_while_all_came_in"] = str(entering)
         before = cpu.by_name(processes(halls))
         for rate in chosen.rate or [300, 1000]:
             burst = Burst(max(3, round(chosen.seconds * rate)), 1 / rate)
             await sampler.reset()
+            held = await holds(room.servers)
             done = await fan_out(room, client, viewers, burst)
             sampled = await sampler.wait(done.posted.acknowledged * SAMPLED, 5.0)
             latency = await sampler.latency()
             row = tell(done, writer, viewers, encoding, latency)
+            held = (await holds(room.servers)).since(held)
+            row.more |= {
+                "loop_held_ms": held.longest_ms,
+                "loop_held_above_5_ms": held.above(REACH_MS),
+            }
             print(
                 f"  {viewers} viewers at {rate}/s: {_rate_of(row):,.0f} deliveries/s, "
-                f"p99 {latency['p99']:.0f} ms",
+                f"p99 {latency['p99']:.0f} ms; loop held by anything but fan-out: {held}",
                 flush=True,
             )
             report.rows.append(row)

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from server.metrics import merge, render, serve
+from server import metrics
+from server.metrics import merge, render, rendered, serve
 
 
 def page(count: int) -> str:
@@ -34,6 +35,29 @@ def test_each_family_is_described_once() -> None:
     assert merged.count("# HELP lag Loop lag.") == 1
 
 
+async def test_a_page_that_is_rendered_in_pieces_is_the_same_and_lets_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PIECE", 0.0)
+    registry = CollectorRegistry()
+    for name in ("one", "two", "three"):
+        Counter(name, f"Of {name}.", ["kind"], registry=registry).labels("text").inc()
+    others = 0
+
+    async def go_on() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    going = asyncio.create_task(go_on())
+    page = await rendered(registry)
+    going.cancel()
+
+    assert page == render(registry)
+    assert others >= 2
+
+
 async def test_only_metrics_are_served() -> None:
     async def collect() -> str:
         return page(7)
@@ -41,13 +65,13 @@ async def test_only_metrics_are_served() -> None:
     server = await serve(collect, 0)
     address = server.sockets[0].getsockname()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{address[1]}") as client:
-        metrics, other = await client.get("/metrics?x=1"), await client.get("/")
+        page_of, other = await client.get("/metrics?x=1"), await client.get("/")
         post = await client.post("/metrics", content=b"x" * 100)
     server.close()
 
     assert address[0] == "127.0.0.1"
-    assert (metrics.status_code, other.status_code, post.status_code) == (200, 404, 405)
-    assert "sent_total" in metrics.text
+    assert (page_of.status_code, other.status_code, post.status_code) == (200, 404, 405)
+    assert "sent_total" in page_of.text
 
 
 @pytest.mark.parametrize(

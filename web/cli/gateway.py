@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -28,8 +27,6 @@ from web.cli import listeners
 from web.cli.process import DRAINING, RELIEVED, STOPPING, serves, stopping
 from web.cli.servers import reachable
 
-GC_THRESHOLDS = (20_000, 20, 20)
-"""New objects, and rounds of the younger generation, before cycles are looked for."""
 GRACE = 5
 """Seconds that open requests get after the drain."""
 DATE_EVERY = 1.0
@@ -56,6 +53,12 @@ class _Server(uvicorn.Server):
         except SystemExit as failed:
             # Why was told by the application; raised in a task, this would look like a mistake.
             self.status, self.should_exit = int(failed.code or 1), True
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """What the lifespan opened; None where it could not."""
+        opened: Gateway | None = self.lifespan.state.get("gateway")
+        return opened
 
     async def main_loop(self) -> None:
         """Keep the date of the answers until `leave`; uvicorn would wake ten times as often."""
@@ -111,7 +114,9 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     async with stopping() as (stop, pipe):
         serving = asyncio.create_task(server.serve([listener]))
         if await _first(serving, server.serves.wait()):
-            _spare_the_collector()
+            gateway = server.gateway
+            if gateway is not None:
+                gateway.garbage.begin()
             log.info("gateway.started")
             await serves(settings, pipe)
             if await _first(serving, stop.wait()):
@@ -119,17 +124,6 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
                 server.leave()
         await serving
     return server.status
-
-
-def _spare_the_collector() -> None:
-    """Look for cycles less often, and never again in what is there from the start.
-
-    Connections live long and are freed without it, but each makes hundreds of objects while it
-    opens: by default a tenth of that time would go into looking through all of them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def _first(serving: asyncio.Task[None], event: Coroutine[Any, Any, Any]) -> bool:
@@ -142,7 +136,7 @@ async def _first(serving: asyncio.Task[None], event: Coroutine[Any, Any, Any]) -
 
 async def _drain(server: _Server, seconds: int, pipe: ControlPipe | None) -> None:
     """Ask every live socket to come back elsewhere; a second signal cuts it short."""
-    gateway = server.lifespan.state.get("gateway")
+    gateway = server.gateway
     if gateway is None:
         return
     again = asyncio.Event()
