@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 VARIABLE = "HIROBA_SUPERVISOR"
@@ -19,7 +19,8 @@ class ControlPipe:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._answers: dict[str, Callable[[], Any]] = {}
+        self._answers: dict[str, Callable[[], Awaitable[Any]]] = {}
+        self._answering: set[asyncio.Task[None]] = set()
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self.said: dict[str, Any] = {}
@@ -37,7 +38,7 @@ class ControlPipe:
         descriptor = environ.get(VARIABLE)
         return await cls.open(socket.socket(fileno=int(descriptor))) if descriptor else None
 
-    def answer(self, name: str, value: Callable[[], Any]) -> None:
+    def answer(self, name: str, value: Callable[[], Awaitable[Any]]) -> None:
         """Answer requests of this name."""
         self._answers[name] = value
 
@@ -89,12 +90,17 @@ class ControlPipe:
                 self.said[name] = value
                 self._news.set()
             case {"ask": name, "number": number}:
-                value = self._answers[name]() if name in self._answers else None
-                self._send({"reply": number, "value": value})
+                answering = asyncio.create_task(self._reply(name, number))
+                self._answering.add(answering)
+                answering.add_done_callback(self._answering.discard)
             case {"reply": number, "value": value}:
                 future = self._asked.get(number)
                 if future is not None and not future.done():
                     future.set_result(value)
+
+    async def _reply(self, name: str, number: int) -> None:
+        value = await self._answers[name]() if name in self._answers else None
+        self._send({"reply": number, "value": value})
 
     def _send(self, message: dict[str, Any]) -> None:
         if not self._writer.transport.is_closing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metrics, generate_latest
@@ -11,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+PIECE = 0.001
+"""Seconds of rendering, after which others are served."""
 PATIENCE = 5.0
 """Seconds in which a scraper has to send its request and take the answer."""
 LARGEST_REQUEST = 16_384
@@ -19,6 +22,18 @@ LARGEST_REQUEST = 16_384
 def render(registry: CollectorRegistry = REGISTRY) -> str:
     """Give the metrics of this process in Prometheus' text format."""
     return generate_latest(registry).decode()
+
+
+async def rendered(registry: CollectorRegistry = REGISTRY) -> str:
+    """Give the same a piece at a time: others are served in between."""
+    pieces = []
+    paused = time.perf_counter()
+    for family in registry.collect():
+        pieces.append(generate_latest(_Merged({family.name: family})).decode())
+        if time.perf_counter() - paused > PIECE:
+            await asyncio.sleep(0)
+            paused = time.perf_counter()
+    return "".join(pieces)
 
 
 def merge(pages: Mapping[str, str]) -> str:

@@ -51,14 +51,10 @@ async def stopping() -> AsyncIterator[tuple[asyncio.Event, ControlPipe | None]]:
 async def serves(settings: Settings, pipe: ControlPipe | None) -> None:
     """Tell the supervisor that we serve; without one serve our metrics where it is wished."""
     if pipe is not None:
-        pipe.answer("metrics", metrics.render)
+        pipe.answer("metrics", metrics.rendered)
         pipe.say("ready")
     elif settings.metrics_port:
-        await metrics.serve(_own_metrics, settings.metrics_port)
-
-
-async def _own_metrics() -> str:
-    return metrics.render()
+        await metrics.serve(metrics.rendered, settings.metrics_port)
 
 
 async def _watch(pipe: ControlPipe, stop: asyncio.Event) -> None:
