@@ -7,6 +7,7 @@ meanwhile has had it another way and stands in front; whoever goes learns which 
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -77,7 +78,8 @@ class PlainDescriptors:
     __slots__ = ("_fds", "_write", "slice")
 
     def __init__(self, write: Write = os.write) -> None:
-        self._fds: list[int] = []
+        # A list would hold numbers that lie all over the memory of thousands of connections.
+        self._fds = array("i")
         self._write = write
         self.slice = 256
 
