@@ -18,7 +18,7 @@ import weakref
 from array import array
 from typing import Any, Final
 
-from server.roster import Short
+from server.roster import PlainDescriptors, Short
 
 SETUP: Final = 425
 ENTER: Final = 426
@@ -40,6 +40,8 @@ LENGTH: Final = 6
 WORDS: Final = 16
 
 ENTRIES: Final = 512
+FEWEST: Final = 32
+"""For fewer, a call into the kernel for each is cheaper than preparing one for all."""
 BUFFER: Final = 256 * 1024
 """The most bytes that one send may have; mapped, and used only as far as frames are long."""
 NOT_NOW: Final = frozenset((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EINTR))
@@ -150,57 +152,54 @@ class Ring:
 class RingDescriptors:
     """Written through a ring; each stands as a prepared entry at its place."""
 
-    __slots__ = ("_entries", "_ring", "slice")
+    __slots__ = ("_each", "_entries", "_ring", "fewest", "slice")
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, fewest: int = FEWEST) -> None:
+        """Use the ring for at least `fewest` at a time."""
         self._ring = ring
+        self._each = PlainDescriptors()
+        self.fewest = fewest
         # Every call has its price: with 64 in each, nothing is left of what a ring saves.
         self.slice = ENTRIES
         self._entries = bytearray()
 
     def append(self, fd: int) -> None:
         """Add one behind the last."""
+        self._each.append(fd)
         self._entries += self._ring.entry(fd)
 
     def swap(self, one: int, other: int) -> None:
         """Let two change places."""
+        self._each.swap(one, other)
         entries, size = self._entries, SQE.size
         mine, its = slice(one * size, (one + 1) * size), slice(other * size, (other + 1) * size)
         entries[mine], entries[its] = entries[its], entries[mine]
 
     def pop(self) -> None:
         """Drop the last."""
+        self._each.pop()
         del self._entries[-SQE.size :]
 
     def write(self, first: int, end: int, data: bytes) -> list[Short]:
         """Write to those from `first` to before `end`; give those that did not take all of it."""
         short: list[Short] = []
-        while first < end:
+        while end - first >= self.fewest and len(data) <= BUFFER:
             stop = min(end, first + ENTRIES)
-            short += self._write(first, stop, data)
-            first = stop
-        return short
+            found, taken = self._write(first, stop, data)
+            short += found
+            first += taken
+            if first < stop:
+                break
+        # One by one: a few, what is too long, and what the kernel did not even look at.
+        return short + self._each.write(first, end, data) if first < end else short
 
-    def _write(self, first: int, end: int, data: bytes) -> list[Short]:
-        taken = 0
-        failed: list[tuple[int, int]] = []
-        if len(data) <= BUFFER:
-            with memoryview(self._entries) as entries:
-                failed, taken = self._ring.send(entries[first * SQE.size : end * SQE.size], data)
-        short = []
-        if failed:
-            places = {self._fd(place): place for place in range(first, first + taken)}
-            short = [(places[fd], _sent(result)) for fd, result in failed]
-        # What the kernel did not even look at is written one by one.
-        for place in range(first + taken, end):
-            sent = _write(self._fd(place), data)
-            if sent < len(data):
-                short.append((place, sent))
-        return short
-
-    def _fd(self, place: int) -> int:
-        fd: int = SQE.unpack_from(self._entries, place * SQE.size)[3]
-        return fd
+    def _write(self, first: int, end: int, data: bytes) -> tuple[list[Short], int]:
+        with memoryview(self._entries) as entries:
+            failed, taken = self._ring.send(entries[first * SQE.size : end * SQE.size], data)
+        if not failed:
+            return [], taken
+        places = {fd: place for place, fd in enumerate(self._each.some(first, end), first)}
+        return [(places[fd], _sent(result)) for fd, result in failed], taken
 
 
 def _sent(result: int) -> int:
@@ -208,12 +207,3 @@ def _sent(result: int) -> int:
     if result >= 0:
         return result
     return 0 if -result in NOT_NOW else -1
-
-
-def _write(fd: int, data: bytes) -> int:
-    try:
-        return os.write(fd, data)
-    except BlockingIOError:
-        return 0
-    except OSError:
-        return -1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 from server.log import Log
@@ -95,6 +95,10 @@ class PlainDescriptors:
     def pop(self) -> None:
         """Drop the last."""
         self._fds.pop()
+
+    def some(self, first: int, end: int) -> Sequence[int]:
+        """Give those from `first` to before `end`."""
+        return self._fds[first:end]
 
     def write(self, first: int, end: int, data: bytes) -> list[Short]:
         """Write to those from `first` to before `end`; give those that did not take all of it."""

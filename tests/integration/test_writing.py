@@ -59,6 +59,8 @@ async def busy_town(
         def small() -> Descriptors:
             descriptors = make()
             descriptors.slice = 3
+            if isinstance(descriptors, ring.RingDescriptors):
+                descriptors.fewest = 1
             return descriptors
 
         made.gateway.hub.fan_out._make = small
@@ -148,7 +150,7 @@ def test_a_ring_tells_what_was_sent_of_every_frame() -> None:
     random = Random(3)
     with ExitStack() as stack:
         pairs = [_pair(stack, sndbuf=4096 * (1 + n % 3)) for n in range(9)]
-        descriptors = ring.RingDescriptors(writing.open_ring())
+        descriptors = ring.RingDescriptors(writing.open_ring(), fewest=1)
         for writer, _ in pairs:
             descriptors.append(writer.fileno())
         sent: dict[int, bytearray] = {place: bytearray() for place in range(len(pairs))}
@@ -178,7 +180,7 @@ def test_a_ring_follows_its_places() -> None:
         pytest.skip("no ring")
     with ExitStack() as stack:
         pairs = [_pair(stack) for _ in range(4)]
-        descriptors = ring.RingDescriptors(writing.open_ring())
+        descriptors = ring.RingDescriptors(writing.open_ring(), fewest=1)
         for writer, _ in pairs:
             descriptors.append(writer.fileno())
 
@@ -258,3 +260,30 @@ def _read(reader: socket.socket, count: int) -> bytes:
         return reader.recv(count)
     except BlockingIOError:
         return b""
+
+
+@pytest.mark.skipif(not is_allowed(), reason="no ring")
+def test_a_few_are_written_one_by_one_and_many_through_the_ring() -> None:
+    descriptors = ring.RingDescriptors(writing.open_ring())
+    sent: list[int] = []
+    send = descriptors._ring.send
+
+    def counting(entries: memoryview, data: bytes) -> tuple[list[tuple[int, int]], int]:
+        sent.append(len(entries) // ring.SQE.size)
+        return send(entries, data)
+
+    descriptors._ring.send = counting  # type: ignore[method-assign]
+    with ExitStack() as stack:
+        pairs = [socket.socketpair() for _ in range(ring.FEWEST)]
+        for mine, its in pairs:
+            stack.enter_context(mine)
+            stack.enter_context(its)
+            descriptors.append(mine.fileno())
+
+        assert descriptors.write(0, ring.FEWEST - 1, b"few ") == []
+        assert sent == []
+        assert descriptors.write(0, ring.FEWEST, b"many") == []
+        assert sent == [ring.FEWEST]
+
+        got = [its.recv(100) for _, its in pairs]
+    assert got == [*[b"few many"] * (ring.FEWEST - 1), b"many"]
