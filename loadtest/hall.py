@@ -225,3 +225,10 @@ def per_delivery(rounds: Sequence[Round]) -> float | None:
 def ratio(cost: float, yard: float | None) -> float | None:
     """Give a cost in yardsticks."""
     return None if not yard else cost / yard
+
+
+def in_yards(costs: Sequence[float], yards: Sequence[Round]) -> float | None:
+    """Give the middle of each round's ratio to its own yardstick: both met the same machine."""
+    paired = zip(costs, [yard.cpu_us_per_delivery for yard in yards], strict=False)
+    ratios = [cost / yard for cost, yard in paired if yard]
+    return median(ratios) if ratios else None

@@ -18,11 +18,10 @@ from loadtest.hall import (
     Hall,
     alone,
     fan_out,
+    in_yards,
     limits,
     median,
-    per_delivery,
     processes,
-    ratio,
     told,
     writers,
     yardstick,
@@ -156,21 +155,24 @@ def _say(number: int, text: str) -> None:
 
 def tell(measured: Measured, viewers: int, encoding: str) -> tuple[list[Row], list[str]]:
     """Give the rows of one audience, and what went wrong."""
-    send, ring = per_delivery(measured.send), per_delivery(measured.ring)
     rows = []
-    for name, cost in (("C send()", send), ("C io_uring", ring)):
-        if cost is not None:
-            rows.append(Row(name, viewers, cost, ratio(cost, send), more={"encoding": encoding}))
+    for name, yards in (("C send()", measured.send), ("C io_uring", measured.ring)):
+        if yards:
+            yard = [each.cpu_us_per_delivery for each in yards]
+            in_send = in_yards(yard, measured.send)
+            rows.append(Row(name, viewers, median(yard), in_send, more={"encoding": encoding}))
     for writer, rounds in measured.paced.items():
-        cost = median([each.per_frame for each in rounds])
+        costs = [each.per_frame for each in rounds]
+        cost, in_send = median(costs), in_yards(costs, measured.send)
         more: dict[str, Value] = {"encoding": encoding, "work": "paced frames"}
         if writer in REACH_FRAME:
             more["reach"] = REACH_FRAME[writer]
         more["frame_bytes"] = _size(rounds)
         more["client_cpu_us"] = _sum(rounds, "cpu_us") / max(1, _sum(rounds, "frames"))
-        rows.append(Row(f"Hiroba {WAYS[writer]}", viewers, cost, ratio(cost, send), more=more))
+        rows.append(Row(f"Hiroba {WAYS[writer]}", viewers, cost, in_send, more=more))
     for writer, rounds in measured.busy.items():
-        cost = median([each.per_comment for each in rounds])
+        costs = [each.per_comment for each in rounds]
+        cost, in_send = median(costs), in_yards(costs, measured.send)
         publications = max(1, _sum(rounds, "publications"))
         more = {
             "encoding": encoding,
@@ -181,7 +183,7 @@ def tell(measured: Measured, viewers: int, encoding: str) -> tuple[list[Row], li
             "comments_per_second": round(median([_rate(each) for each in rounds])),
             "comments_a_frame": publications / max(1, _sum(rounds, "frames")),
         }
-        rows.append(Row(f"Hiroba {WAYS[writer]}", viewers, cost, ratio(cost, send), more=more))
+        rows.append(Row(f"Hiroba {WAYS[writer]}", viewers, cost, in_send, more=more))
     problems = [problem for each in (*measured.send, *measured.ring) for problem in each.problems]
     for kind in (measured.paced, measured.busy):
         for writer, rounds in kind.items():

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from loadtest.errors import CannotRun
-from loadtest.hall import WRITER, FanOut, limits, ratio
+from loadtest.hall import WRITER, FanOut, in_yards, limits, ratio
 from loadtest.machine import machine, processor
 from loadtest.native import build
 from loadtest.native.client import Aim, Counts, Encoding, check_files, hiroba
@@ -150,7 +150,7 @@ def a_fan_out(per_frame: float) -> FanOut:
     return FanOut(Posted(acknowledged=3, seconds=1.5), COUNTS, per_frame * 1500, 2.1)
 
 
-def test_the_ratio_to_send_is_that_of_the_medians() -> None:
+def test_the_ratio_to_send_is_the_middle_of_those_of_the_rounds() -> None:
     measured = fanout.Measured(
         send=[a_round(5), a_round(4), a_round(40)],
         ring=[a_round(3), a_round(4), a_round(5)],
@@ -161,7 +161,7 @@ def test_the_ratio_to_send_is_that_of_the_medians() -> None:
     rows, problems = fanout.tell(measured, 1000, "msgpack")
 
     assert problems == []
-    assert [row.ratio_to_c_send for row in rows] == pytest.approx([1, 0.8, 1.1, 0.1])
+    assert [row.ratio_to_c_send for row in rows] == pytest.approx([1, 0.6, 1.1, 0.1125])
     assert [row.cpu_us_per_delivery for row in rows] == pytest.approx([5, 4, 5.5, 0.5])
     assert [row.more.get("reach") for row in rows] == [None, None, 1.15, 0.06]
     assert rows[2].more["frame_bytes"] == 200
@@ -215,6 +215,12 @@ def test_the_cost_of_a_comment_is_told_for_each_process() -> None:
 @pytest.mark.parametrize("yard", [None, 0.0])
 def test_there_is_no_ratio_to_nothing(yard: float | None) -> None:
     assert ratio(5.0, yard) is None
+
+
+def test_each_round_is_compared_with_the_yardstick_of_its_own_time() -> None:
+    # The machine was half as fast in the second round, for both.
+    assert in_yards([6.0, 12.0, 6.0], [a_round(5), a_round(10), a_round(5)]) == 1.2
+    assert in_yards([6.0], []) is None
 
 
 def test_a_wide_table_goes_on_under_the_same_names() -> None:
