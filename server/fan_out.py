@@ -47,7 +47,10 @@ class FanOut:
         roster.begin(data)
         self._jobs.append((roster, done))
         if self._turn is None:
-            self._take_turn(self._now())
+            now = self._now()
+            # Whoever begins soon after the end of a turn may do so in the same turn of the loop.
+            if now >= self._until + TURN:
+                self._until = now + TURN
         self._work()
 
     def finish(self, roster: Roster[Any]) -> None:
@@ -63,15 +66,11 @@ class FanOut:
         if self._turn is not None:
             self._turn.cancel()
 
-    def _take_turn(self, now: float) -> None:
-        self._until = now + TURN
-        self._turn = asyncio.get_running_loop().call_soon(self._go_on)
-
     def _go_on(self) -> None:
         self._turn = None
         if self._jobs:
             began, used = self._now(), time.thread_time()
-            self._take_turn(began)
+            self._until = began + TURN
             self._work(least=1)
             self._stats.fan_out_seconds += self._now() - began
             self._stats.fan_out_cpu += time.thread_time() - used
@@ -90,6 +89,8 @@ class FanOut:
                     self._jobs.append(job)
         finally:
             self._working = False
+            if self._jobs and self._turn is None:
+                self._turn = asyncio.get_running_loop().call_soon(self._go_on)
 
     def _advance(self, job: Job) -> bool:
         """Write one slice; tell whether it was the last."""
