@@ -15,7 +15,9 @@ from loadtest.report import Report
 NAME: Final = "pubsub-killed"
 VIEWERS: Final = 1000
 KILLS: Final = 60
-RATE: Final = 50.0
+RATE: Final = 25.0
+PROCESSES: Final = 2
+"""Viewers that are late themselves, for want of a processor, would be taken for open holes."""
 FILLED_SECONDS: Final = 1.0
 
 
@@ -27,7 +29,14 @@ async def run(stage: Stage, options: argparse.Namespace) -> Report:
     """Kill every connection of the kind `pubsub` while people post, once a second."""
     viewers, kills = scaled(VIEWERS, options, least=10), scaled(KILLS, options, least=4)
     killed = 0
-    async with play(stage, viewers_count=viewers, rate=RATE, posters_count=20, whole=2) as running:
+    async with play(
+        stage,
+        viewers_count=viewers,
+        rate=RATE,
+        posters_count=20,
+        processes=options.processes,
+        whole=2,
+    ) as running:
         await running.posted(20)
         running.fault(f"{kills} times CLIENT KILL TYPE pubsub, one a second")
         due = time.monotonic()
