@@ -92,12 +92,13 @@ async def _measure(
 ) -> None:
     room, viewers, encoding = halls[writer], chosen.viewers, chosen.encoding
     sampling = hiroba(room.url, room.channel, SAMPLED, encoding, latency=True)
+    begun = await holds(room.servers)
     async with (
         await LoadClient.open(hiroba(room.url, room.channel, viewers, encoding)) as client,
         await LoadClient.open(sampling, "sampling client") as sampler,
     ):
         await room.warm_up(client, viewers)
-        entering = await holds(room.servers)
+        entering = (await holds(room.servers)).since(begun)
         report.facts["loop_held_by_others_while_all_came_in"] = str(entering)
         before = cpu.by_name(processes(halls))
         for rate in chosen.rate or [300, 1000]:
