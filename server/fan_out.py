@@ -69,11 +69,10 @@ class FanOut:
     def _go_on(self) -> None:
         self._turn = None
         if self._jobs:
-            began, used = self._now(), time.thread_time()
+            began = self._now()
             self._until = began + TURN
             self._work(least=1)
             self._stats.fan_out_seconds += self._now() - began
-            self._stats.fan_out_cpu += time.thread_time() - used
 
     def _work(self, least: int = 0) -> None:
         """Write until the turn is over; `least` slices in any case, so that it goes on."""
@@ -81,6 +80,7 @@ class FanOut:
             # Told that something is done, somebody wants to write more: it waits in the queue.
             return
         self._working = True
+        used = time.thread_time()
         try:
             while self._jobs and (least > 0 or self._now() < self._until):
                 least -= 1
@@ -89,6 +89,7 @@ class FanOut:
                     self._jobs.append(job)
         finally:
             self._working = False
+            self._stats.fan_out_cpu += time.thread_time() - used
             if self._jobs and self._turn is None:
                 self._turn = asyncio.get_running_loop().call_soon(self._go_on)
 

@@ -26,7 +26,7 @@ class Stats:
     fan_out_seconds: float = 0.0
     """Time of the loop that building and writing frames took."""
     fan_out_cpu: float = 0.0
-    """The part of it in which the processor was ours."""
+    """CPU time of writing alone: of pushes, heartbeats and pings."""
     bytes: int = 0
     short_writes: int = 0
     slow: int = 0
