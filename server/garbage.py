@@ -3,7 +3,8 @@
 What a connection is made of lives long and is freed without the collector, but looking through
 thousands of them for cycles takes tens of milliseconds, during which nobody is served. So new
 objects are looked through soon and few at a time, and what has survived that is frozen. All of it
-is looked through again only while nobody is connected.
+is looked through again while few are connected, and on a gateway that is never empty four times a
+day: what became garbage after it was frozen may not pile up for ever.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ THRESHOLDS: Final = (10_000, 10, 1_000_000)
 STEP: Final = 50
 """Connections that opened, after which what survived is frozen: about a millisecond of looking."""
 EVERY: Final = 600.0
-"""Seconds between two looks through all."""
+"""Seconds between two looks through all while few are connected."""
+FEW: Final = 200
+"""Connections, with which such a look takes a few milliseconds."""
+LATEST: Final = 6 * 3600.0
+"""Seconds after which all is looked through however many are connected."""
 
 
 class Garbage:
@@ -44,10 +49,10 @@ class Garbage:
             self._freeze()
 
     def tick(self, connections: int) -> None:
-        """Freeze what opened since, or look through all while nobody is connected."""
+        """Freeze what opened since, or look through all when it is time."""
         if not self._begun:
             return
-        if not connections and self._now() - self._looked_at >= EVERY:
+        if self._now() - self._looked_at >= (EVERY if connections < FEW else LATEST):
             gc.unfreeze()
             self._look_through_all()
         elif self._opened:

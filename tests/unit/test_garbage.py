@@ -56,7 +56,12 @@ def test_garbage_among_what_is_young_is_freed_and_not_frozen() -> None:
     assert knot() is None
 
 
-def test_what_became_garbage_after_it_was_frozen_is_freed_while_nobody_is_connected() -> None:
+@pytest.mark.parametrize(
+    ("connections", "seconds"), [(garbage.FEW - 1, garbage.EVERY), (10_000, garbage.LATEST)]
+)
+def test_what_became_garbage_after_it_was_frozen_is_freed_in_time(
+    connections: int, seconds: float
+) -> None:
     now = 1000.0
     collected = Garbage(lambda: now)
     collected.begin()
@@ -66,11 +71,12 @@ def test_what_became_garbage_after_it_was_frozen_is_freed_while_nobody_is_connec
     knot = weakref.ref(stays)
     del stays
 
-    now += garbage.EVERY
+    now += seconds - 1
     gc.collect()
-    collected.tick(connections=1)
+    collected.tick(connections)
     assert knot() is not None
-    collected.tick(connections=0)
+    now += 1
+    collected.tick(connections)
     assert knot() is None
 
 
