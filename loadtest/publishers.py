@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgpack
 
 from loadtest import api
-from loadtest.chaos.link import LightLink, open_light
+from loadtest.light import LightLink, open_light
 from loadtest.swarm import Side
 from server.client import Client
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from loadtest.chaos.link import LightLink, open_light
+from loadtest.light import LightLink, open_light
 from loadtest.swarm import Side
 from server.client import Client, Closed
 

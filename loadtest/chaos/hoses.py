@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgpack
 
 from loadtest.chaos.history import REFUSED, UNKNOWN, Posted
-from loadtest.chaos.link import LightLink, open_light
 from loadtest.chaos.pouring import acknowledged
+from loadtest.light import LightLink, open_light
 from server.client import Client
 
 WIDTH: Final = 24

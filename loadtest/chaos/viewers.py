@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from loadtest.chaos.history import Line, Place, Resumed, Told, Watch
-from loadtest.chaos.link import LightLink, ObservedLink, open_light
+from loadtest.light import LightLink, ObservedLink, open_light
 from loadtest.swarm import Side
 from server.client import Client, Closed, Item, Link, Missing, Received, delay
 
