@@ -8,6 +8,10 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from server.log import Log
+
+log = Log(__name__)
+
 VARIABLE = "HIROBA_SUPERVISOR"
 """Names the descriptor of the child's end."""
 LONGEST_LINE = 16 * 2**20
@@ -99,7 +103,13 @@ class ControlPipe:
                     future.set_result(value)
 
     async def _reply(self, name: str, number: int) -> None:
-        value = await self._answers[name]() if name in self._answers else None
+        value = None
+        try:
+            if name in self._answers:
+                value = await self._answers[name]()
+        except Exception as error:
+            # Whoever asks waits for an answer, even for an empty one.
+            log.error("pipe.unanswered", name=name, error=error)
         self._send({"reply": number, "value": value})
 
     def _send(self, message: dict[str, Any]) -> None:

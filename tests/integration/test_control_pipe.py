@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from server.control_pipe import ControlPipe
+
+
+def given(value: str) -> Callable[[], Awaitable[str]]:
+    async def answer() -> str:
+        return value
+
+    return answer
 
 
 @pytest.fixture
@@ -39,14 +46,26 @@ async def test_questions_are_answered_each_with_its_own_answer(
 ) -> None:
     supervisor, child = ends
     long = "広場\n" * 100_000
-    child.answer("metrics", lambda: long)
-    child.answer("name", lambda: "gateway-1")
+    child.answer("metrics", given(long))
+    child.answer("name", given("gateway-1"))
 
     answers = await asyncio.gather(
         supervisor.ask("metrics"), supervisor.ask("name"), supervisor.ask("unknown")
     )
 
     assert answers == [long, "gateway-1", None]
+
+
+async def test_who_cannot_answer_says_nothing_instead_of_letting_the_other_wait(
+    ends: tuple[ControlPipe, ControlPipe],
+) -> None:
+    async def fail() -> str:
+        raise OSError("no metrics")
+
+    supervisor, child = ends
+    child.answer("metrics", fail)
+
+    assert await supervisor.ask("metrics") is None
 
 
 async def test_a_process_that_ends_is_noticed(ends: tuple[ControlPipe, ControlPipe]) -> None:
