@@ -39,9 +39,9 @@ class Publisher:
         self._route = route
         self._links = route.links
         self._adopter = adopter
-        most = settings.post_rate
+        rate = settings.post_rate
         # As text already: the library would write them anew for every publication.
-        self._limits = (str(most.most), str(most.period), str(settings.channel_rate))
+        self._limits = (str(rate.most), str(rate.period), str(settings.channel_rate))
         self._backlog_cap = str(settings.backlog_cap)
         self._verb = route.verb
 
