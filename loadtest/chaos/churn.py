@@ -14,6 +14,7 @@ from loadtest.chaos.churners import Came, Churning, churn
 from loadtest.chaos.outcome import Limit, scaled, told
 from loadtest.chaos.play import play
 from loadtest.chaos.stage import Stage
+from loadtest.options import seconds
 from loadtest.report import Report
 from loadtest.swarm import Member
 
@@ -48,7 +49,7 @@ class Sample(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--seconds", type=float, default=0.0, help=f"how long [{SECONDS:g}]")
+    parser.add_argument("--seconds", type=seconds, default=0.0, help=f"how long [{SECONDS:g}]")
 
 
 async def run(stage: Stage, options: argparse.Namespace) -> Report:

@@ -18,6 +18,7 @@ from loadtest.chaos.hoses import Flood, Hose
 from loadtest.chaos.outcome import scaled
 from loadtest.chaos.stage import Stage
 from loadtest.chaos.viewers import Viewer, Watching
+from loadtest.options import count
 from loadtest.report import Report
 from loadtest.servers import new_member
 from server.client import Client
@@ -40,8 +41,8 @@ STEP: Final = 0.05
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("--runs", type=int, default=0, help=f"mutes, each at another moment [{RUNS}]")
-    add("--publishes", type=int, default=0, help=f"lines that race in each [{PUBLISHES}]")
+    add("--runs", type=count, default=0, help=f"mutes, each at another moment [{RUNS}]")
+    add("--publishes", type=count, default=0, help=f"lines that race in each [{PUBLISHES}]")
     add("--seed", type=int, default=1, help="chooses the moments [1]")
 
 

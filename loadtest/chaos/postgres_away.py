@@ -16,6 +16,7 @@ from loadtest.chaos.outcome import Limit, scaled, told
 from loadtest.chaos.play import Play, at_share, play
 from loadtest.chaos.pouring import Pour
 from loadtest.chaos.stage import Stage
+from loadtest.options import seconds
 from loadtest.report import Report
 from loadtest.servers import command
 from server.client import Client
@@ -37,7 +38,7 @@ LOGS: Final = "{p*}:log"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--away", type=float, default=0.0, help="seconds it is away, each time")
+    parser.add_argument("--away", type=seconds, default=0.0, help="seconds it is away, each time")
 
 
 async def run(stage: Stage, options: argparse.Namespace) -> Report:

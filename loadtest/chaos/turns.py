@@ -8,11 +8,12 @@ from contextlib import AbstractAsyncContextManager
 from loadtest.chaos.outcome import scaled
 from loadtest.chaos.play import Play, play
 from loadtest.chaos.stage import Stage
+from loadtest.options import count
 
 
 def add_rounds(parser: argparse.ArgumentParser, what: str) -> None:
     """Add `--rounds`: how often it is done."""
-    parser.add_argument("--rounds", type=int, default=1, help=f"{what} [1]")
+    parser.add_argument("--rounds", type=count, default=1, help=f"{what} [1]")
 
 
 def crowded(

@@ -17,6 +17,7 @@ from loadtest.chaos.outcome import scaled, told
 from loadtest.chaos.play import Play, play
 from loadtest.chaos.proxy import Proxy, proxied
 from loadtest.chaos.stage import Stage
+from loadtest.options import count
 from loadtest.report import Report
 from loadtest.servers import ROOT, NotStarted
 
@@ -35,7 +36,7 @@ WAITING: Final = """
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--rounds", type=int, default=0, help=f"times at each point [{ROUNDS}]")
+    parser.add_argument("--rounds", type=count, default=0, help=f"times at each point [{ROUNDS}]")
 
 
 async def run(stage: Stage, options: argparse.Namespace) -> Report:
