@@ -29,6 +29,10 @@ class Action(StrEnum):
     SET_SLOW = "set_slow"
     HOST = "host"
     """Create, edit, start and end broadcasts."""
+    BUY = "buy"
+    """Reserve, wait, claim a coupon, enter a giveaway."""
+    SELL = "sell"
+    """Products, the rundown, pins, flash sales, coupons, giveaways, orders."""
     CREATE_ROOM = "create_room"
     EDIT_ROOM = "edit_room"
     CLOSE_ROOM = "close_room"
@@ -52,6 +56,8 @@ LEAST = {
     Action.SET_MODE: Rank.MODERATOR,
     Action.SET_SLOW: Rank.MODERATOR,
     Action.HOST: Rank.HOST,
+    Action.BUY: Rank.GUEST,
+    Action.SELL: Rank.HOST,
     Action.CREATE_ROOM: Rank.OWNER,
     Action.EDIT_ROOM: Rank.OWNER,
     Action.CLOSE_ROOM: Rank.OWNER,

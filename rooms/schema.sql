@@ -133,6 +133,48 @@ CREATE VIEW broadcasts_shown AS
      JOIN members h ON ((h.id = b.host_id)))
      JOIN rooms r ON ((r.id = b.room_id)));
 
+CREATE TABLE coupon_claims (
+    coupon_id bigint NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    reservation_id uuid
+);
+
+COMMENT ON COLUMN coupon_claims.reservation_id IS 'Where it is used; free again when that reservation ends without an order.';
+
+CREATE TABLE coupons (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    room_id bigint,
+    product_id bigint,
+    percent smallint,
+    amount bigint,
+    currency text,
+    cap integer NOT NULL,
+    claimed integer DEFAULT 0 NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT coupons_amount_check CHECK ((amount > 0)),
+    CONSTRAINT coupons_cap_check CHECK ((cap > 0)),
+    CONSTRAINT coupons_check CHECK ((claimed <= cap)),
+    CONSTRAINT coupons_check1 CHECK (((percent IS NULL) <> (amount IS NULL))),
+    CONSTRAINT coupons_check2 CHECK (((amount IS NULL) = (currency IS NULL))),
+    CONSTRAINT coupons_claimed_check CHECK ((claimed >= 0)),
+    CONSTRAINT coupons_code_check CHECK (((char_length(code) >= 1) AND (char_length(code) <= 40))),
+    CONSTRAINT coupons_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT coupons_percent_check CHECK (((percent >= 1) AND (percent <= 100)))
+);
+
+ALTER TABLE coupons ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME coupons_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE dead_letters (
     id bigint NOT NULL,
     partition smallint NOT NULL,
@@ -148,6 +190,47 @@ COMMENT ON TABLE dead_letters IS 'Entries of the persistence log that could not 
 
 ALTER TABLE dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME dead_letters_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE giveaway_entries (
+    giveaway_id bigint NOT NULL,
+    person text NOT NULL,
+    name text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    place integer
+);
+
+COMMENT ON COLUMN giveaway_entries.place IS 'From 1 for those who won.';
+
+CREATE TABLE giveaways (
+    id bigint NOT NULL,
+    room_id bigint NOT NULL,
+    title text NOT NULL,
+    winners integer NOT NULL,
+    commitment bytea NOT NULL,
+    seed bytea NOT NULL,
+    closes_at timestamp with time zone NOT NULL,
+    entries_digest bytea,
+    drawn_at timestamp with time zone,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT giveaways_check CHECK (((drawn_at IS NULL) = (entries_digest IS NULL))),
+    CONSTRAINT giveaways_commitment_check CHECK ((length(commitment) = 32)),
+    CONSTRAINT giveaways_entries_digest_check CHECK ((length(entries_digest) = 32)),
+    CONSTRAINT giveaways_seed_check CHECK ((length(seed) = 32)),
+    CONSTRAINT giveaways_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 120))),
+    CONSTRAINT giveaways_winners_check CHECK (((winners >= 1) AND (winners <= 100)))
+);
+
+COMMENT ON COLUMN giveaways.commitment IS 'SHA-256 of the seed, told when it opens; the seed is told when it is drawn.';
+
+ALTER TABLE giveaways ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giveaways_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -256,6 +339,48 @@ CREATE TABLE one_time_links (
     CONSTRAINT one_time_links_purpose_check CHECK ((purpose = ANY (ARRAY['setup'::text, 'reset'::text])))
 );
 
+CREATE TABLE orders (
+    id bigint NOT NULL,
+    reservation_id uuid NOT NULL,
+    product_id bigint NOT NULL,
+    variant_id bigint NOT NULL,
+    room_id bigint,
+    broadcast_id bigint,
+    person text NOT NULL,
+    name text NOT NULL,
+    named boolean NOT NULL,
+    quantity integer NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    state text NOT NULL,
+    payment text DEFAULT ''::text NOT NULL,
+    told boolean DEFAULT false NOT NULL,
+    mirrored boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT orders_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT orders_payment_check CHECK ((char_length(payment) <= 200)),
+    CONSTRAINT orders_quantity_check CHECK ((quantity > 0)),
+    CONSTRAINT orders_state_check CHECK ((state = ANY (ARRAY['placed'::text, 'paid'::text, 'cancelled'::text, 'refund_due'::text, 'refunded'::text])))
+);
+
+COMMENT ON COLUMN orders.state IS 'Placed and paid count as sold; refund_due was paid for what could not be had any more.';
+
+COMMENT ON COLUMN orders.payment IS 'What the shop calls the payment.';
+
+COMMENT ON COLUMN orders.told IS 'Whether the room was told that somebody bought.';
+
+COMMENT ON COLUMN orders.mirrored IS 'Whether Redis knows that its hold became this.';
+
+ALTER TABLE orders ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME orders_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE outbox (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -288,6 +413,75 @@ CREATE TABLE person_notes (
     at timestamp with time zone NOT NULL,
     removed_at timestamp with time zone,
     CONSTRAINT person_notes_text_check CHECK (((char_length(text) >= 1) AND (char_length(text) <= 300)))
+);
+
+CREATE TABLE product_pins (
+    id bigint NOT NULL,
+    room_id bigint NOT NULL,
+    broadcast_id bigint,
+    product_id bigint NOT NULL,
+    second integer,
+    pinned_at timestamp with time zone NOT NULL,
+    unpinned_at timestamp with time zone,
+    CONSTRAINT product_pins_second_check CHECK ((second >= 0))
+);
+
+COMMENT ON COLUMN product_pins.second IS 'Of the broadcast, for the replay; NULL before it began.';
+
+ALTER TABLE product_pins ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME product_pins_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE products (
+    id bigint NOT NULL,
+    title text NOT NULL,
+    about text DEFAULT ''::text NOT NULL,
+    code text,
+    currency text NOT NULL,
+    pictures text[] DEFAULT '{}'::text[] NOT NULL,
+    per_person integer,
+    source text,
+    checkout text DEFAULT 'community'::text NOT NULL,
+    checkout_url text DEFAULT ''::text NOT NULL,
+    stopped boolean DEFAULT false NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    stock_epoch bigint DEFAULT 0 NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    archived_at timestamp with time zone,
+    CONSTRAINT products_about_check CHECK ((char_length(about) <= 5000)),
+    CONSTRAINT products_check CHECK (((checkout = 'address'::text) <= (checkout_url <> ''::text))),
+    CONSTRAINT products_checkout_check CHECK ((checkout = ANY (ARRAY['community'::text, 'address'::text, 'offline'::text]))),
+    CONSTRAINT products_code_check CHECK (((char_length(code) >= 1) AND (char_length(code) <= 20))),
+    CONSTRAINT products_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT products_per_person_check CHECK ((per_person > 0)),
+    CONSTRAINT products_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 200)))
+);
+
+COMMENT ON COLUMN products.code IS 'What the host calls it on the stream, folded; unique among those not archived.';
+
+COMMENT ON COLUMN products.pictures IS 'Addresses, or file names under /media; the first is the one on cards.';
+
+COMMENT ON COLUMN products.per_person IS 'How many one person may hold and have bought; NULL for no limit.';
+
+COMMENT ON COLUMN products.source IS 'Where an import took it from, so that a second one changes it instead.';
+
+COMMENT ON COLUMN products.version IS 'Counts every change that Redis has to learn of; its row lock orders them.';
+
+COMMENT ON COLUMN products.stock_epoch IS 'Since when (ms) Redis has kept its holds; entries of an older one are void.';
+
+ALTER TABLE products ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME products_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE question_votes (
@@ -401,6 +595,48 @@ CREATE TABLE reports (
 
 COMMENT ON TABLE reports IS 'One row for a reporter and a message; the text as it was reported.';
 
+CREATE TABLE reservations (
+    id uuid NOT NULL,
+    product_id bigint NOT NULL,
+    variant_id bigint NOT NULL,
+    room_id bigint,
+    person text NOT NULL,
+    name text NOT NULL,
+    named boolean NOT NULL,
+    key text NOT NULL,
+    quantity integer NOT NULL,
+    price bigint NOT NULL,
+    discount bigint DEFAULT 0 NOT NULL,
+    currency text NOT NULL,
+    sale_id bigint,
+    coupon_id bigint,
+    source text NOT NULL,
+    state text NOT NULL,
+    why text DEFAULT ''::text NOT NULL,
+    epoch bigint NOT NULL,
+    seq bigint NOT NULL,
+    "offset" bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT reservations_check CHECK ((discount <= (price * quantity))),
+    CONSTRAINT reservations_discount_check CHECK ((discount >= 0)),
+    CONSTRAINT reservations_key_check CHECK (((char_length(key) >= 1) AND (char_length(key) <= 64))),
+    CONSTRAINT reservations_price_check CHECK ((price >= 0)),
+    CONSTRAINT reservations_quantity_check CHECK ((quantity > 0)),
+    CONSTRAINT reservations_source_check CHECK ((source = ANY (ARRAY['sheet'::text, 'comment'::text, 'waiting'::text]))),
+    CONSTRAINT reservations_state_check CHECK ((state = ANY (ARRAY['held'::text, 'released'::text, 'expired'::text, 'void'::text, 'ordered'::text])))
+);
+
+COMMENT ON COLUMN reservations.person IS 'm42, or g and 16 characters, as everywhere.';
+
+COMMENT ON COLUMN reservations.named IS 'Whether others may read who bought.';
+
+COMMENT ON COLUMN reservations.price IS 'Of one, fixed when it was reserved; discount is of all together.';
+
+COMMENT ON COLUMN reservations.seq IS 'Its number in the order in which the product was reserved.';
+
+COMMENT ON COLUMN reservations."offset" IS 'The newest entry of the log about it that was applied.';
+
 CREATE TABLE reviews (
     id uuid NOT NULL,
     kind text NOT NULL,
@@ -504,6 +740,46 @@ CREATE VIEW rooms_now AS
 
 COMMENT ON VIEW rooms_now IS 'Rooms with the broadcast that is on, else the next (one forgotten for 12 hours is not to come), else the last.';
 
+CREATE TABLE rundown (
+    broadcast_id bigint NOT NULL,
+    product_id bigint NOT NULL,
+    place integer NOT NULL,
+    planned_at timestamp with time zone
+);
+
+CREATE TABLE sales (
+    id bigint NOT NULL,
+    product_id bigint NOT NULL,
+    room_id bigint NOT NULL,
+    price bigint NOT NULL,
+    total integer NOT NULL,
+    sold integer DEFAULT 0 NOT NULL,
+    per_person integer,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sales_check CHECK ((sold <= total)),
+    CONSTRAINT sales_check1 CHECK ((ends_at >= starts_at)),
+    CONSTRAINT sales_per_person_check CHECK ((per_person > 0)),
+    CONSTRAINT sales_price_check CHECK (((price >= 0) AND (price <= '9007199254740991'::bigint))),
+    CONSTRAINT sales_sold_check CHECK ((sold >= 0)),
+    CONSTRAINT sales_total_check CHECK ((total > 0))
+);
+
+COMMENT ON TABLE sales IS 'Flash sales: a price for every variant of a product, for some minutes of server time.';
+
+COMMENT ON COLUMN sales.ends_at IS 'Moved when it is extended or ended early.';
+
+ALTER TABLE sales ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME sales_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE sanction_addresses (
     sanction_id uuid NOT NULL,
     address_hash bytea NOT NULL
@@ -569,6 +845,27 @@ CREATE TABLE settings (
 
 COMMENT ON TABLE settings IS 'What the owner decided: community name, accent, languages, who may join, page texts.';
 
+CREATE TABLE spoken_orders (
+    message_id uuid NOT NULL,
+    room_id bigint NOT NULL,
+    person text NOT NULL,
+    name text NOT NULL,
+    epoch bigint NOT NULL,
+    "offset" bigint NOT NULL,
+    product_id bigint,
+    variant_id bigint,
+    quantity integer NOT NULL,
+    question text DEFAULT ''::text NOT NULL,
+    done_at timestamp with time zone,
+    outcome text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT spoken_orders_quantity_check CHECK ((quantity > 0))
+);
+
+COMMENT ON TABLE spoken_orders IS 'Comments that mean to buy, carried out in the order in which they were said.';
+
+COMMENT ON COLUMN spoken_orders.question IS 'Why it is asked back instead: a near miss.';
+
 CREATE TABLE stream_owners (
     partition smallint NOT NULL,
     owner text NOT NULL,
@@ -578,6 +875,145 @@ CREATE TABLE stream_owners (
 COMMENT ON TABLE stream_owners IS 'Which worker may apply a partition of the log: one that was frozen finds another name here.';
 
 COMMENT ON COLUMN stream_owners.applied IS 'The entries of the last batch, which may be committed and not yet acknowledged.';
+
+CREATE TABLE variants (
+    id bigint NOT NULL,
+    product_id bigint NOT NULL,
+    place integer DEFAULT 0 NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    code text DEFAULT ''::text NOT NULL,
+    sku text DEFAULT ''::text NOT NULL,
+    price bigint NOT NULL,
+    was_price bigint,
+    total integer DEFAULT 0 NOT NULL,
+    sold integer DEFAULT 0 NOT NULL,
+    removed_at timestamp with time zone,
+    CONSTRAINT variants_check CHECK (((was_price > price) AND (was_price <= '9007199254740991'::bigint))),
+    CONSTRAINT variants_check1 CHECK ((sold <= total)),
+    CONSTRAINT variants_code_check CHECK ((char_length(code) <= 20)),
+    CONSTRAINT variants_price_check CHECK (((price >= 0) AND (price <= '9007199254740991'::bigint))),
+    CONSTRAINT variants_sku_check CHECK ((char_length(sku) <= 120)),
+    CONSTRAINT variants_sold_check CHECK ((sold >= 0)),
+    CONSTRAINT variants_title_check CHECK ((char_length(title) <= 120)),
+    CONSTRAINT variants_total_check CHECK ((total >= 0))
+);
+
+COMMENT ON COLUMN variants.title IS 'Empty for the only variant of a product without any.';
+
+COMMENT ON COLUMN variants.code IS 'What the host calls it on the stream, folded: M, red.';
+
+COMMENT ON COLUMN variants.price IS 'In minor units of the currency of the product.';
+
+COMMENT ON COLUMN variants.total IS 'Everything there is to sell, what is sold included.';
+
+ALTER TABLE variants ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME variants_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE waiting (
+    variant_id bigint NOT NULL,
+    person text NOT NULL,
+    product_id bigint NOT NULL,
+    room_id bigint,
+    name text NOT NULL,
+    named boolean NOT NULL,
+    quantity integer NOT NULL,
+    epoch bigint NOT NULL,
+    seq bigint NOT NULL,
+    "offset" bigint NOT NULL,
+    state text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT waiting_quantity_check CHECK ((quantity > 0)),
+    CONSTRAINT waiting_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'served'::text, 'left'::text])))
+);
+
+COMMENT ON COLUMN waiting.seq IS 'The number of the reservation counter at which they began to wait.';
+
+CREATE TABLE webhook_attempts (
+    id bigint NOT NULL,
+    endpoint_id bigint NOT NULL,
+    event_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    status integer,
+    error text DEFAULT ''::text NOT NULL,
+    by_hand boolean DEFAULT false NOT NULL
+);
+
+ALTER TABLE webhook_attempts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_attempts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_endpoints (
+    id bigint NOT NULL,
+    url text NOT NULL,
+    secret text NOT NULL,
+    kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    after bigint DEFAULT 0 NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    removed_at timestamp with time zone,
+    CONSTRAINT webhook_endpoints_secret_check CHECK (((char_length(secret) >= 16) AND (char_length(secret) <= 200))),
+    CONSTRAINT webhook_endpoints_url_check CHECK (((char_length(url) >= 1) AND (char_length(url) <= 2000)))
+);
+
+COMMENT ON COLUMN webhook_endpoints.kinds IS 'Which kinds it wants; empty for all.';
+
+COMMENT ON COLUMN webhook_endpoints.after IS 'The number up to which it has everything.';
+
+ALTER TABLE webhook_endpoints ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_endpoints_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_events (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    number bigint NOT NULL,
+    kind text NOT NULL,
+    product_id bigint,
+    body jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_events_kind_check CHECK ((kind ~ '^[a-z_]+\.[a-z_]+$'::text))
+);
+
+COMMENT ON TABLE webhook_events IS 'The outbox of what shops are told; written in the transaction that made it true.';
+
+COMMENT ON COLUMN webhook_events.number IS 'The order in which each endpoint gets them.';
+
+ALTER TABLE webhook_events ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_events_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE webhook_received (
+    id text NOT NULL,
+    kind text NOT NULL,
+    body jsonb NOT NULL,
+    answer jsonb NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_received_id_check CHECK (((char_length(id) >= 1) AND (char_length(id) <= 200)))
+);
+
+COMMENT ON TABLE webhook_received IS 'Each id once: a repetition gets the first answer.';
 
 CREATE TABLE word_filters (
     id bigint NOT NULL,
@@ -614,11 +1050,26 @@ ALTER TABLE ONLY audit_log
 ALTER TABLE ONLY broadcasts
     ADD CONSTRAINT broadcasts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY coupon_claims
+    ADD CONSTRAINT coupon_claims_pkey PRIMARY KEY (coupon_id, person);
+
+ALTER TABLE ONLY coupons
+    ADD CONSTRAINT coupons_code_key UNIQUE (code);
+
+ALTER TABLE ONLY coupons
+    ADD CONSTRAINT coupons_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY dead_letters
     ADD CONSTRAINT dead_letters_partition_entry_id_key UNIQUE (partition, entry_id);
 
 ALTER TABLE ONLY dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY giveaway_entries
+    ADD CONSTRAINT giveaway_entries_pkey PRIMARY KEY (giveaway_id, person);
+
+ALTER TABLE ONLY giveaways
+    ADD CONSTRAINT giveaways_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY guest_addresses
     ADD CONSTRAINT guest_addresses_pkey PRIMARY KEY (guest_id, address_hash);
@@ -638,11 +1089,26 @@ ALTER TABLE ONLY messages
 ALTER TABLE ONLY one_time_links
     ADD CONSTRAINT one_time_links_pkey PRIMARY KEY (token_hash);
 
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_reservation_id_key UNIQUE (reservation_id);
+
 ALTER TABLE ONLY outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY person_notes
     ADD CONSTRAINT person_notes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY product_pins
+    ADD CONSTRAINT product_pins_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY products
+    ADD CONSTRAINT products_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY products
+    ADD CONSTRAINT products_source_key UNIQUE (source);
 
 ALTER TABLE ONLY question_votes
     ADD CONSTRAINT question_votes_pkey PRIMARY KEY (room_id, question_id, viewer);
@@ -656,6 +1122,12 @@ ALTER TABLE ONLY reactions
 ALTER TABLE ONLY reports
     ADD CONSTRAINT reports_pkey PRIMARY KEY (room_id, message_id, reporter);
 
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_product_id_person_key_key UNIQUE (product_id, person, key);
+
 ALTER TABLE ONLY reviews
     ADD CONSTRAINT reviews_pkey PRIMARY KEY (id);
 
@@ -664,6 +1136,12 @@ ALTER TABLE ONLY rooms
 
 ALTER TABLE ONLY rooms
     ADD CONSTRAINT rooms_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY rundown
+    ADD CONSTRAINT rundown_pkey PRIMARY KEY (broadcast_id, product_id);
+
+ALTER TABLE ONLY sales
+    ADD CONSTRAINT sales_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY sanction_addresses
     ADD CONSTRAINT sanction_addresses_pkey PRIMARY KEY (sanction_id, address_hash);
@@ -680,8 +1158,32 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY spoken_orders
+    ADD CONSTRAINT spoken_orders_pkey PRIMARY KEY (message_id);
+
 ALTER TABLE ONLY stream_owners
     ADD CONSTRAINT stream_owners_pkey PRIMARY KEY (partition);
+
+ALTER TABLE ONLY variants
+    ADD CONSTRAINT variants_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY waiting
+    ADD CONSTRAINT waiting_pkey PRIMARY KEY (variant_id, person);
+
+ALTER TABLE ONLY webhook_attempts
+    ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY webhook_events
+    ADD CONSTRAINT webhook_events_number_key UNIQUE (number);
+
+ALTER TABLE ONLY webhook_events
+    ADD CONSTRAINT webhook_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY webhook_received
+    ADD CONSTRAINT webhook_received_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY word_filters
     ADD CONSTRAINT word_filters_pkey PRIMARY KEY (id);
@@ -713,9 +1215,25 @@ CREATE INDEX messages_order ON messages USING btree (room_id, epoch, "offset");
 
 CREATE INDEX messages_tokens ON messages USING gin (tokens) WITH (fastupdate='on', gin_pending_list_limit='4096');
 
+CREATE INDEX orders_broadcast ON orders USING btree (broadcast_id);
+
+CREATE INDEX orders_person ON orders USING btree (person, created_at);
+
+CREATE INDEX orders_product ON orders USING btree (product_id, created_at);
+
+CREATE INDEX orders_unmirrored ON orders USING btree (product_id) WHERE (NOT mirrored);
+
+CREATE INDEX orders_untold ON orders USING btree (room_id, product_id) WHERE (NOT told);
+
 CREATE INDEX outbox_lane ON outbox USING btree (lane, id);
 
 CREATE INDEX person_notes_person ON person_notes USING btree (person, at) WHERE (removed_at IS NULL);
+
+CREATE INDEX product_pins_broadcast ON product_pins USING btree (broadcast_id, pinned_at);
+
+CREATE UNIQUE INDEX product_pins_one ON product_pins USING btree (room_id) WHERE (unpinned_at IS NULL);
+
+CREATE UNIQUE INDEX products_code ON products USING btree (code) WHERE (archived_at IS NULL);
 
 CREATE INDEX questions_id ON questions USING btree (id);
 
@@ -733,9 +1251,17 @@ CREATE INDEX reports_open ON reports USING btree (room_id, at) WHERE (outcome IS
 
 CREATE INDEX reports_reporter ON reports USING btree (reporter, at);
 
+CREATE INDEX reservations_held ON reservations USING btree (until) WHERE (state = 'held'::text);
+
+CREATE INDEX reservations_person ON reservations USING btree (person, at);
+
+CREATE INDEX reservations_product ON reservations USING btree (product_id, state, seq);
+
 CREATE INDEX reviews_author ON reviews USING btree (author) WHERE (decision IS NULL);
 
 CREATE INDEX reviews_waiting ON reviews USING btree (room_id, held_at) WHERE (decision IS NULL);
+
+CREATE INDEX sales_product ON sales USING btree (product_id, ends_at);
 
 CREATE INDEX sanctions_active ON sanctions USING btree (COALESCE(until, 'infinity'::timestamp with time zone), room_id) WHERE (revoked_at IS NULL);
 
@@ -744,6 +1270,18 @@ CREATE INDEX sanctions_changed ON sanctions USING btree (changed_at);
 CREATE INDEX sanctions_person ON sanctions USING btree (person, at);
 
 CREATE INDEX sessions_member ON sessions USING btree (member_id);
+
+CREATE INDEX spoken_orders_open ON spoken_orders USING btree (room_id, epoch, "offset") WHERE (done_at IS NULL);
+
+CREATE UNIQUE INDEX variants_code ON variants USING btree (product_id, code) WHERE (removed_at IS NULL);
+
+CREATE INDEX variants_product ON variants USING btree (product_id, place);
+
+CREATE INDEX waiting_product ON waiting USING btree (product_id, seq) WHERE (state = 'waiting'::text);
+
+CREATE INDEX webhook_attempts_endpoint ON webhook_attempts USING btree (endpoint_id, at);
+
+CREATE INDEX webhook_attempts_event ON webhook_attempts USING btree (event_id, at);
 
 ALTER TABLE ONLY audit_log
     ADD CONSTRAINT audit_log_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
@@ -754,6 +1292,27 @@ ALTER TABLE ONLY broadcasts
 ALTER TABLE ONLY broadcasts
     ADD CONSTRAINT broadcasts_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
 
+ALTER TABLE ONLY coupon_claims
+    ADD CONSTRAINT coupon_claims_coupon_id_fkey FOREIGN KEY (coupon_id) REFERENCES coupons(id);
+
+ALTER TABLE ONLY coupons
+    ADD CONSTRAINT coupons_created_by_fkey FOREIGN KEY (created_by) REFERENCES members(id);
+
+ALTER TABLE ONLY coupons
+    ADD CONSTRAINT coupons_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY coupons
+    ADD CONSTRAINT coupons_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
+
+ALTER TABLE ONLY giveaway_entries
+    ADD CONSTRAINT giveaway_entries_giveaway_id_fkey FOREIGN KEY (giveaway_id) REFERENCES giveaways(id);
+
+ALTER TABLE ONLY giveaways
+    ADD CONSTRAINT giveaways_created_by_fkey FOREIGN KEY (created_by) REFERENCES members(id);
+
+ALTER TABLE ONLY giveaways
+    ADD CONSTRAINT giveaways_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
+
 ALTER TABLE ONLY messages
     ADD CONSTRAINT messages_guest_id_fkey FOREIGN KEY (guest_id) REFERENCES guests(id);
 
@@ -762,6 +1321,33 @@ ALTER TABLE ONLY messages
 
 ALTER TABLE ONLY one_time_links
     ADD CONSTRAINT one_time_links_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_broadcast_id_fkey FOREIGN KEY (broadcast_id) REFERENCES broadcasts(id);
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_reservation_id_fkey FOREIGN KEY (reservation_id) REFERENCES reservations(id);
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
+
+ALTER TABLE ONLY orders
+    ADD CONSTRAINT orders_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id);
+
+ALTER TABLE ONLY product_pins
+    ADD CONSTRAINT product_pins_broadcast_id_fkey FOREIGN KEY (broadcast_id) REFERENCES broadcasts(id);
+
+ALTER TABLE ONLY product_pins
+    ADD CONSTRAINT product_pins_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY product_pins
+    ADD CONSTRAINT product_pins_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
+
+ALTER TABLE ONLY products
+    ADD CONSTRAINT products_created_by_fkey FOREIGN KEY (created_by) REFERENCES members(id);
 
 ALTER TABLE ONLY questions
     ADD CONSTRAINT questions_answered_by_fkey FOREIGN KEY (answered_by) REFERENCES members(id);
@@ -772,11 +1358,41 @@ ALTER TABLE ONLY questions
 ALTER TABLE ONLY reports
     ADD CONSTRAINT reports_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
 
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_coupon_id_fkey FOREIGN KEY (coupon_id) REFERENCES coupons(id);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_sale_id_fkey FOREIGN KEY (sale_id) REFERENCES sales(id);
+
+ALTER TABLE ONLY reservations
+    ADD CONSTRAINT reservations_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id);
+
 ALTER TABLE ONLY reviews
     ADD CONSTRAINT reviews_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
 
 ALTER TABLE ONLY rooms
     ADD CONSTRAINT rooms_created_by_fkey FOREIGN KEY (created_by) REFERENCES members(id);
+
+ALTER TABLE ONLY rundown
+    ADD CONSTRAINT rundown_broadcast_id_fkey FOREIGN KEY (broadcast_id) REFERENCES broadcasts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rundown
+    ADD CONSTRAINT rundown_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY sales
+    ADD CONSTRAINT sales_created_by_fkey FOREIGN KEY (created_by) REFERENCES members(id);
+
+ALTER TABLE ONLY sales
+    ADD CONSTRAINT sales_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY sales
+    ADD CONSTRAINT sales_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
 
 ALTER TABLE ONLY sanction_addresses
     ADD CONSTRAINT sanction_addresses_sanction_id_fkey FOREIGN KEY (sanction_id) REFERENCES sanctions(id) ON DELETE CASCADE;
@@ -786,3 +1402,33 @@ ALTER TABLE ONLY sanctions
 
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY spoken_orders
+    ADD CONSTRAINT spoken_orders_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY spoken_orders
+    ADD CONSTRAINT spoken_orders_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
+
+ALTER TABLE ONLY spoken_orders
+    ADD CONSTRAINT spoken_orders_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id);
+
+ALTER TABLE ONLY variants
+    ADD CONSTRAINT variants_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY waiting
+    ADD CONSTRAINT waiting_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);
+
+ALTER TABLE ONLY waiting
+    ADD CONSTRAINT waiting_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
+
+ALTER TABLE ONLY waiting
+    ADD CONSTRAINT waiting_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id);
+
+ALTER TABLE ONLY webhook_attempts
+    ADD CONSTRAINT webhook_attempts_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoints(id);
+
+ALTER TABLE ONLY webhook_attempts
+    ADD CONSTRAINT webhook_attempts_event_id_fkey FOREIGN KEY (event_id) REFERENCES webhook_events(id);
+
+ALTER TABLE ONLY webhook_events
+    ADD CONSTRAINT webhook_events_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);

@@ -45,6 +45,14 @@ HANDLERS: Mapping[str, Handler] = {
     "broadcast.cancelled": stands_already,
     "broadcast.started": stands_already,
     "broadcast.ended": stands_already,
+    "product.pinned": stands_already,
+    "product.unpinned": stands_already,
+    "product.changed": stands_already,
+    "product.removed": stands_already,
+    "purchase.made": stands_already,
+    "coupon.dropped": stands_already,
+    "giveaway.opened": stands_already,
+    "giveaway.drawn": stands_already,
     **moderation.handlers,
 }
 """What applies a run of entries of one event; an event that is missing here is a dead letter."""

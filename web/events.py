@@ -9,11 +9,18 @@ from moderation import events as moderation
 from rooms import crowd
 from rooms import events as rooms
 from rooms.questions import rules as questions
+from rooms.shop import events as shop
 from web.schema import fields, shapes, typescript
 
-EVENTS: tuple[type, ...] = (*rooms.PUSHES, *crowd.PUSHES, *questions.PUSHES, *moderation.PUSHES)
+EVENTS: tuple[type, ...] = (
+    *rooms.PUSHES,
+    *crowd.PUSHES,
+    *questions.PUSHES,
+    *shop.PUSHES,
+    *moderation.PUSHES,
+)
 """What may arrive on a channel: each is a TypedDict with a literal `event`."""
-SEEN: tuple[type, ...] = (rooms.RoomInfo,)
+SEEN: tuple[type, ...] = (rooms.RoomInfo, shop.ReservationInfo, shop.OrderInfo)
 """What replies hold besides pushes."""
 TARGET = Path(__file__).parent / "static/events.d.ts"
 

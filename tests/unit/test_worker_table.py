@@ -11,11 +11,14 @@ PASSING = {
     "viewers.counted",
     "typing.started",
     "question.voted",
+    "stock.changed",
+    "coupon.counted",
 }
 """Has no place in a room."""
 NOTICES = {
     *("mentioned", "you.muted", "you.unmuted", "you.banned", "you.unbanned"),
     *("held.approved", "held.rejected"),
+    *("reservation.changed", "order.changed", "order.spoken"),
 }
 """Told to one person."""
 OF_STAFF = {

@@ -220,6 +220,191 @@ export interface QuestionVoted {
   votes: number;
 }
 
+/** What is left of one variant. */
+export interface StockLeft {
+  id: string;
+  left: number;
+  in_carts: number;
+}
+
+/** Passing: what is left of a product, never recovered. */
+export interface StockChanged {
+  event: "stock.changed";
+  product: string;
+  variants: StockLeft[];
+  sale_left: number | null;
+}
+
+/** A variant as clients see it; `left` can be had now, `in_carts` is held by others. */
+export interface VariantInfo {
+  id: string;
+  title: string;
+  code: string;
+  price: number;
+  was_price: number | null;
+  left: number;
+  in_carts: number;
+}
+
+/** A flash sale that is on or comes next. */
+export interface SaleInfo {
+  id: string;
+  price: number;
+  total: number;
+  left: number;
+  per_person: number | null;
+  starts_at: number;
+  ends_at: number;
+}
+
+/** A product as clients see it. */
+export interface ProductInfo {
+  id: string;
+  title: string;
+  about: string;
+  code: string | null;
+  currency: string;
+  pictures: string[];
+  per_person: number | null;
+  variants: VariantInfo[];
+  sale: SaleInfo | null;
+  stopped: boolean;
+}
+
+/** A product is shown above the comments, in place of any before it. */
+export interface ProductPinned {
+  event: "product.pinned";
+  product: ProductInfo;
+  second: number | null;
+}
+
+/** No product is shown above the comments any more. */
+export interface ProductUnpinned {
+  event: "product.unpinned";
+  id: string;
+}
+
+/** A product of this room's shelf is new or changed: price, sale, stop. */
+export interface ProductChanged {
+  event: "product.changed";
+  product: ProductInfo;
+}
+
+/** A product is no longer on this room's shelf. */
+export interface ProductRemoved {
+  event: "product.removed";
+  id: string;
+}
+
+/** Some people bought; `name` only of one who wants to be named. */
+export interface PurchaseMade {
+  event: "purchase.made";
+  product: string;
+  title: string;
+  name: string | null;
+  others: number;
+}
+
+/** A reservation as its person sees it. */
+export interface ReservationInfo {
+  id: string;
+  product: string;
+  variant: string;
+  title: string;
+  quantity: number;
+  price: number;
+  discount: number;
+  amount: number;
+  currency: string;
+  state: string;
+  until: number;
+}
+
+/** A notice: a reservation of its addressee came to be or ended; `why` says more. */
+export interface ReservationChanged {
+  event: "reservation.changed";
+  reservation: ReservationInfo;
+  why: string;
+}
+
+/** An order as its person sees it. */
+export interface OrderInfo {
+  id: string;
+  reservation: string;
+  product: string;
+  variant: string;
+  title: string;
+  quantity: number;
+  amount: number;
+  currency: string;
+  state: string;
+  at: number;
+}
+
+/** A notice: an order of its addressee. */
+export interface OrderChanged {
+  event: "order.changed";
+  order: OrderInfo;
+}
+
+/** A notice: what became of a comment that meant to buy; `outcome` is ok or an error word. */
+export interface OrderSpoken {
+  event: "order.spoken";
+  message: string;
+  outcome: string;
+  text: string;
+  reservation?: ReservationInfo;
+}
+
+/** A coupon can be claimed by as many as `cap`, until `ends_at`. */
+export interface CouponDropped {
+  event: "coupon.dropped";
+  id: string;
+  code: string;
+  percent: number | null;
+  amount: number | null;
+  currency: string | null;
+  product: string | null;
+  cap: number;
+  ends_at: number;
+}
+
+/** Passing: how many were claimed. */
+export interface CouponCounted {
+  event: "coupon.counted";
+  id: string;
+  claimed: number;
+  cap: number;
+}
+
+/** Whoever enters before `closes_at` may win; the commitment is the SHA-256 of the seed. */
+export interface GiveawayOpened {
+  event: "giveaway.opened";
+  id: string;
+  title: string;
+  winners: number;
+  closes_at: number;
+  commitment: string;
+}
+
+/** Who won; `person` is what the draw was computed over. */
+export interface Winner {
+  person: string;
+  name: string;
+  place: number;
+}
+
+/** Who won, with everything that it takes to compute it again; bytes are hexadecimal. */
+export interface GiveawayDrawn {
+  event: "giveaway.drawn";
+  id: string;
+  title: string;
+  seed: string;
+  entries: number;
+  entries_digest: string;
+  winners: Winner[];
+}
+
 /** Somebody may not write here until then (ms; null: for good). */
 export interface PersonMuted {
   event: "person.muted";
@@ -430,6 +615,10 @@ export type Push =
   | CommentUnpinned
   | CommentsPurged
   | CommentsUnpurged
+  | CouponCounted
+  | CouponDropped
+  | GiveawayDrawn
+  | GiveawayOpened
   | HeldApproved
   | HeldClaimed
   | HeldDecided
@@ -437,8 +626,15 @@ export type Push =
   | HeldRejected
   | LoadChanged
   | Mentioned
+  | OrderChanged
+  | OrderSpoken
   | PersonMuted
   | PersonUnmuted
+  | ProductChanged
+  | ProductPinned
+  | ProductRemoved
+  | ProductUnpinned
+  | PurchaseMade
   | QuestionAnswered
   | QuestionAsked
   | QuestionShown
@@ -449,7 +645,9 @@ export type Push =
   | ReactionsCounted
   | ReportAdded
   | ReportResolved
+  | ReservationChanged
   | RoomChanged
+  | StockChanged
   | TypingStarted
   | ViewersCounted
   | YouBanned

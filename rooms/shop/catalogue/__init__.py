@@ -1,0 +1,1 @@
+"""Products and variants: reading, changing, import and export."""

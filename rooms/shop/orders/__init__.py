@@ -1,0 +1,1 @@
+"""Orders: what Postgres decided about reservations, and what became of them."""

@@ -1,0 +1,32 @@
+"""What shops are told is written here, in the transaction that made it true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from server.database import Queries
+
+Told = Literal[
+    "reservation.held",
+    "reservation.released",
+    "reservation.expired",
+    "reservation.void",
+    "order.placed",
+    "order.paid",
+    "order.cancelled",
+    "order.refund_due",
+    "order.refunded",
+    "stock.changed",
+]
+"""The kinds of events that an endpoint may ask for."""
+
+
+async def tell(db: Queries, kind: Told, product_id: int, body: Mapping[str, Any]) -> None:
+    """Have every endpoint that wants this kind told after the commit, in order, each once."""
+    await db.run(
+        "INSERT INTO webhook_events (kind, product_id, body) VALUES ($1, $2, $3)",
+        kind,
+        product_id,
+        dict(body),
+    )

@@ -1,0 +1,1 @@
+"""Stock that cannot be oversold: one script a product decides, Postgres keeps."""

@@ -1,0 +1,1 @@
+"""The shop behind it: signed events out, signed events in, each once."""
