@@ -448,6 +448,7 @@ CREATE TABLE products (
     source text,
     checkout text DEFAULT 'community'::text NOT NULL,
     checkout_url text DEFAULT ''::text NOT NULL,
+    hold_seconds integer DEFAULT 300 NOT NULL,
     stopped boolean DEFAULT false NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
     stock_epoch bigint DEFAULT 0 NOT NULL,
@@ -459,6 +460,7 @@ CREATE TABLE products (
     CONSTRAINT products_checkout_check CHECK ((checkout = ANY (ARRAY['community'::text, 'address'::text, 'offline'::text]))),
     CONSTRAINT products_code_check CHECK (((char_length(code) >= 1) AND (char_length(code) <= 20))),
     CONSTRAINT products_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT products_hold_seconds_check CHECK (((hold_seconds >= 5) AND (hold_seconds <= 604800))),
     CONSTRAINT products_per_person_check CHECK ((per_person > 0)),
     CONSTRAINT products_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 200)))
 );
@@ -470,6 +472,8 @@ COMMENT ON COLUMN products.pictures IS 'Addresses, or file names under /media; t
 COMMENT ON COLUMN products.per_person IS 'How many one person may hold and have bought; NULL for no limit.';
 
 COMMENT ON COLUMN products.source IS 'Where an import took it from, so that a second one changes it instead.';
+
+COMMENT ON COLUMN products.hold_seconds IS 'How long a reservation is held for whoever made it.';
 
 COMMENT ON COLUMN products.version IS 'Counts every change that Redis has to learn of; its row lock orders them.';
 

@@ -11,6 +11,7 @@ CREATE TABLE products (
     source        text UNIQUE,
     checkout      text NOT NULL DEFAULT 'community' CHECK (checkout IN ('community', 'address', 'offline')),
     checkout_url  text NOT NULL DEFAULT '',
+    hold_seconds  integer NOT NULL DEFAULT 300 CHECK (hold_seconds BETWEEN 5 AND 604800),
     stopped       boolean NOT NULL DEFAULT false,
     version       bigint NOT NULL DEFAULT 1,
     stock_epoch   bigint NOT NULL DEFAULT 0,
@@ -23,6 +24,7 @@ COMMENT ON COLUMN products.code IS 'What the host calls it on the stream, folded
 COMMENT ON COLUMN products.pictures IS 'Addresses, or file names under /media; the first is the one on cards.';
 COMMENT ON COLUMN products.per_person IS 'How many one person may hold and have bought; NULL for no limit.';
 COMMENT ON COLUMN products.source IS 'Where an import took it from, so that a second one changes it instead.';
+COMMENT ON COLUMN products.hold_seconds IS 'How long a reservation is held for whoever made it.';
 COMMENT ON COLUMN products.version IS 'Counts every change that Redis has to learn of; its row lock orders them.';
 COMMENT ON COLUMN products.stock_epoch IS 'Since when (ms) Redis has kept its holds; entries of an older one are void.';
 CREATE UNIQUE INDEX products_code ON products (code) WHERE archived_at IS NULL;

@@ -10,8 +10,8 @@ from typing import Any
 
 from server.errors import Refused
 
-HOLD_MS = 300_000
-"""How long a reservation is held for whoever made it, in ms."""
+HOLD_SECONDS = 300
+"""How long a reservation is held for whoever made it, unless the product says otherwise."""
 OFFER_MS = 120_000
 """The same for somebody who waited and may not be looking."""
 MOST_QUANTITY = 99
@@ -92,6 +92,7 @@ class Product:
     variants: tuple[Variant, ...]
     sale: Sale | None = None
     archived: bool = False
+    hold_seconds: int = HOLD_SECONDS
 
     def variant(self, id: str) -> Variant:
         """Give a variant by its id; `not_found` when it is not one of this product."""
