@@ -1,8 +1,11 @@
-"""Every push of the shop: what its body holds. Money is minor units, times are ms."""
+"""Every push of the shop: what its body holds, and how it is made. Money is minor units."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict
+
+from rooms.shop.rules import Order, Product, Reservation, Sale
 
 
 class VariantInfo(TypedDict):
@@ -226,3 +229,87 @@ PUSHES = (
     GiveawayDrawn,
 )
 """Every push that the shop sends."""
+
+
+def product_info(
+    product: Product,
+    left: Mapping[str, tuple[int, int]] | None = None,
+    sale_left: int | None = None,
+) -> ProductInfo:
+    """Describe a product; `left` gives (left, in carts) per variant, as Redis has them.
+
+    Without them nobody holds anything: everything that is not sold is left.
+    """
+    known = left or {}
+    variants: list[VariantInfo] = []
+    for variant in product.variants:
+        free, in_carts = known.get(variant.id, (max(0, variant.total - variant.sold), 0))
+        variants.append(
+            VariantInfo(
+                id=variant.id,
+                title=variant.title,
+                code=variant.code,
+                price=variant.price,
+                was_price=variant.was_price,
+                left=free,
+                in_carts=in_carts,
+            )
+        )
+    return ProductInfo(
+        id=product.id,
+        title=product.title,
+        about=product.about,
+        code=product.code,
+        currency=product.currency,
+        pictures=list(product.pictures),
+        per_person=product.per_person,
+        variants=variants,
+        sale=sale_info(product.sale, sale_left) if product.sale else None,
+        stopped=product.stopped,
+    )
+
+
+def sale_info(sale: Sale, left: int | None = None) -> SaleInfo:
+    """Describe a flash sale; without `left` nobody holds any of it."""
+    return SaleInfo(
+        id=sale.id,
+        price=sale.price,
+        total=sale.total,
+        left=max(0, sale.total - sale.sold) if left is None else left,
+        per_person=sale.per_person,
+        starts_at=sale.starts_at,
+        ends_at=sale.ends_at,
+    )
+
+
+def reservation_info(reservation: Reservation, title: str) -> ReservationInfo:
+    """Describe a reservation to its person; `title` names product and variant."""
+    return ReservationInfo(
+        id=reservation.id,
+        product=reservation.product_id,
+        variant=reservation.variant_id,
+        title=title,
+        quantity=reservation.quantity,
+        price=reservation.price,
+        discount=reservation.discount,
+        amount=reservation.amount,
+        currency=reservation.currency,
+        state=reservation.state.value,
+        until=reservation.until,
+    )
+
+
+def order_info(order: Order, title: str) -> OrderInfo:
+    """Describe an order to its person; `title` names product and variant."""
+    return OrderInfo(
+        id=order.id,
+        reservation=order.reservation_id,
+        product=order.product_id,
+        variant=order.variant_id,
+        title=title,
+        quantity=order.quantity,
+        amount=order.amount,
+        currency=order.currency,
+        state=order.state.value,
+        at=order.at,
+    )
