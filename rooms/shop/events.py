@@ -21,9 +21,13 @@ class VariantInfo(TypedDict):
 
 
 class SaleInfo(TypedDict):
-    """A flash sale that is on or comes next."""
+    """A flash sale that is on or comes next.
+
+    `on` says whether its price holds; clients wait to be told and never judge by their clock.
+    """
 
     id: str
+    on: bool
     price: int
     total: int
     left: int
@@ -45,6 +49,8 @@ class ProductInfo(TypedDict):
     variants: list[VariantInfo]
     sale: SaleInfo | None
     stopped: bool
+    offline: bool
+    """Whether the host takes the payment; otherwise a shop does, at an address of its own."""
 
 
 class ReservationInfo(TypedDict):
@@ -233,12 +239,14 @@ PUSHES = (
 
 def product_info(
     product: Product,
+    at: int,
     left: Mapping[str, tuple[int, int]] | None = None,
     sale_left: int | None = None,
 ) -> ProductInfo:
-    """Describe a product; `left` gives (left, in carts) per variant, as Redis has them.
+    """Describe a product at a time of the server (ms), which decides whether a sale is on.
 
-    Without them nobody holds anything: everything that is not sold is left.
+    `left` gives (left, in carts) per variant, as Redis has them. Without it nobody holds anything and
+    everything that is not sold is left.
     """
     known = left or {}
     variants: list[VariantInfo] = []
@@ -264,15 +272,17 @@ def product_info(
         pictures=list(product.pictures),
         per_person=product.per_person,
         variants=variants,
-        sale=sale_info(product.sale, sale_left) if product.sale else None,
+        sale=sale_info(product.sale, at, sale_left) if product.sale else None,
         stopped=product.stopped,
+        offline=product.checkout == "offline",
     )
 
 
-def sale_info(sale: Sale, left: int | None = None) -> SaleInfo:
-    """Describe a flash sale; without `left` nobody holds any of it."""
+def sale_info(sale: Sale, at: int, left: int | None = None) -> SaleInfo:
+    """Describe a flash sale at a time (ms); without `left` nobody holds any of it."""
     return SaleInfo(
         id=sale.id,
+        on=sale.is_on(at),
         price=sale.price,
         total=sale.total,
         left=max(0, sale.total - sale.sold) if left is None else left,

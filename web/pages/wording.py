@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from rooms.shop.money import format as written_money
 from web.i18n import LANGUAGES, PLACEHOLDER, Translator, words_for_script
 from web.static_files import module_words
 
@@ -34,6 +35,9 @@ def wording(words: Translator, zone: tzinfo) -> dict[str, Any]:
     def live_words(entry: str) -> Markup:
         return words_block(words, entry)
 
+    def money(amount: int, currency: str) -> str:
+        return written_money(amount, currency, words.locale)
+
     return {
         "lang": words.language,
         "dir": words.direction,
@@ -44,6 +48,7 @@ def wording(words: Translator, zone: tzinfo) -> dict[str, Any]:
         "ngettext": ngettext,
         "number": words.number,
         "compact": words.compact,
+        "money": money,
         "moment": moment,
         "live_words": live_words,
     }

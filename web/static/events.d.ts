@@ -246,9 +246,10 @@ export interface VariantInfo {
   in_carts: number;
 }
 
-/** A flash sale that is on or comes next. */
+/** A flash sale that is on or comes next. `on` says whether its price holds; clients wait to be told and never judge by their clock. */
 export interface SaleInfo {
   id: string;
+  on: boolean;
   price: number;
   total: number;
   left: number;
@@ -269,6 +270,7 @@ export interface ProductInfo {
   variants: VariantInfo[];
   sale: SaleInfo | null;
   stopped: boolean;
+  offline: boolean;
 }
 
 /** A product is shown above the comments, in place of any before it. */
