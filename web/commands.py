@@ -16,6 +16,8 @@ from rooms.comments import actions as comments
 from rooms.community.reads import CommunityCache
 from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
+from rooms.shop.show import actions as show
+from rooms.shop.show import sales
 from server.context import Context, Viewer
 from server.errors import Refused
 from server.product import Command
@@ -99,6 +101,17 @@ COMMANDS: Mapping[str, Command] = {
     "room.set_slow": plain(rooms.set_slow),
     "broadcast.start": plain(broadcasts.start),
     "broadcast.end": plain(broadcasts.end),
+    "product.pin": plain(show.pin),
+    "product.unpin": plain(show.unpin),
+    "rundown.add": plain(show.add),
+    "rundown.remove": plain(show.remove),
+    "rundown.move": plain(show.move),
+    "rundown.plan": plain(show.plan),
+    "sale.start": plain(sales.start),
+    "sale.extend": plain(sales.extend),
+    "sale.end": plain(sales.end),
+    "shop.stop": plain(show.stop),
+    "shop.resume": plain(partial(show.stop, stopped=False)),
     # The moderators'.
     "comment.hide": staff(moderation.hide),
     "comment.restore": staff(moderation.restore),
