@@ -761,6 +761,7 @@ CREATE TABLE sales (
     per_person integer,
     starts_at timestamp with time zone NOT NULL,
     ends_at timestamp with time zone NOT NULL,
+    told smallint DEFAULT 0 NOT NULL,
     created_by bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT sales_check CHECK ((sold <= total)),
@@ -768,12 +769,15 @@ CREATE TABLE sales (
     CONSTRAINT sales_per_person_check CHECK ((per_person > 0)),
     CONSTRAINT sales_price_check CHECK (((price >= 0) AND (price <= '9007199254740991'::bigint))),
     CONSTRAINT sales_sold_check CHECK ((sold >= 0)),
+    CONSTRAINT sales_told_check CHECK (((told >= 0) AND (told <= 2))),
     CONSTRAINT sales_total_check CHECK ((total > 0))
 );
 
 COMMENT ON TABLE sales IS 'Flash sales: a price for every variant of a product, for some minutes of server time.';
 
 COMMENT ON COLUMN sales.ends_at IS 'Moved when it is extended or ended early.';
+
+COMMENT ON COLUMN sales.told IS 'Whether rooms were told that it began (1) and that it ended (2).';
 
 ALTER TABLE sales ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME sales_id_seq
@@ -1266,6 +1270,8 @@ CREATE INDEX reviews_author ON reviews USING btree (author) WHERE (decision IS N
 CREATE INDEX reviews_waiting ON reviews USING btree (room_id, held_at) WHERE (decision IS NULL);
 
 CREATE INDEX sales_product ON sales USING btree (product_id, ends_at);
+
+CREATE INDEX sales_untold ON sales USING btree (ends_at) WHERE (told < 2);
 
 CREATE INDEX sanctions_active ON sanctions USING btree (COALESCE(until, 'infinity'::timestamp with time zone), room_id) WHERE (revoked_at IS NULL);
 

@@ -14,6 +14,7 @@ from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from rooms.search import actions as search
 from rooms.search.encode import tsvector
+from rooms.shop.show import sales
 from server.context import Context
 from server.database import Transaction
 from server.stream_worker import Entry, Handler
@@ -76,6 +77,7 @@ class Chore(NamedTuple):
 
 CHORES: Sequence[Chore] = (
     Chore("questions.votes", 1, questions.tell_votes),
+    Chore("shop.sales", 1, sales.tell_turns),
     Chore("search.fold", 5, search.fold),
     Chore("search.analyse", 30, search.analyse),
     Chore("moderation.tidy", 3600, moderation.tidy),

@@ -60,6 +60,7 @@ CREATE TABLE sales (
     per_person integer CHECK (per_person > 0),
     starts_at  timestamptz NOT NULL,
     ends_at    timestamptz NOT NULL,
+    told       smallint NOT NULL DEFAULT 0 CHECK (told BETWEEN 0 AND 2),
     created_by bigint REFERENCES members,
     created_at timestamptz NOT NULL DEFAULT now(),
     CHECK (sold <= total),
@@ -67,7 +68,9 @@ CREATE TABLE sales (
 );
 COMMENT ON TABLE sales IS 'Flash sales: a price for every variant of a product, for some minutes of server time.';
 COMMENT ON COLUMN sales.ends_at IS 'Moved when it is extended or ended early.';
+COMMENT ON COLUMN sales.told IS 'Whether rooms were told that it began (1) and that it ended (2).';
 CREATE INDEX sales_product ON sales (product_id, ends_at);
+CREATE INDEX sales_untold ON sales (ends_at) WHERE told < 2;
 
 CREATE TABLE coupons (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

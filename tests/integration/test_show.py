@@ -137,6 +137,20 @@ async def test_a_flash_sale_is_told_extended_once_and_ended(show: Show) -> None:
     await sales.start(w.ctx, host, wish)
 
 
+async def test_rooms_are_told_once_when_a_flash_sale_begins_and_when_it_ends(show: Show) -> None:
+    w, host, room, _ = show
+    one = await product(w)
+    wish = {"room": room.id, "product": one, "price": 3960, "total": 5, "minutes": 1}
+    await sales.start(w.ctx, host, {**wish, "starts_in": 5})
+
+    for seconds in (0, 5, 30, 30, 30):
+        w.clock.advance(seconds * 1000)
+        await sales.tell_turns(w.ctx)
+
+    found = [body["product"]["sale"] for body in await told(w, room)]
+    assert [sale and sale["on"] for sale in found] == [False, True, None]
+
+
 async def test_a_flash_sale_is_refused_unless_it_is_cheaper_for_everybody(show: Show) -> None:
     w, host, room, _ = show
     one = await product(w, "Serum", 4950, 3960)

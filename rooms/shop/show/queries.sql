@@ -79,9 +79,9 @@ FROM sales WHERE id = $1;
 SELECT id FROM sales WHERE product_id = $1 AND ends_at > $2 LIMIT 1;
 
 -- sale_add --
--- A flash sale. $1 product, $2 room, $3 price, $4 total, $5 per person, $6 start, $7 end, $8 member.
-INSERT INTO sales (product_id, room_id, price, total, per_person, starts_at, ends_at, created_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id;
+-- A flash sale. $1 product, $2 room, $3 price, $4 total, $5 per person, $6 start, $7 end, $8 member, $9 told.
+INSERT INTO sales (product_id, room_id, price, total, per_person, starts_at, ends_at, created_by, told)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id;
 
 -- sale_extend --
 -- A later end of a flash sale. $1 sale, $2 time.
@@ -89,7 +89,18 @@ UPDATE sales SET ends_at = $2 WHERE id = $1;
 
 -- sale_end --
 -- The end of a flash sale, also of one that has not begun. $1 sale, $2 time.
-UPDATE sales SET starts_at = least(starts_at, $2), ends_at = $2 WHERE id = $1 AND ends_at > $2
+UPDATE sales SET starts_at = least(starts_at, $2), ends_at = $2, told = 2 WHERE id = $1 AND ends_at > $2
+RETURNING id;
+
+-- sales_turned --
+-- Flash sales that began or ended without the rooms having been told. $1 time.
+SELECT id, product_id, room_id FROM sales
+WHERE told < 2 AND (ends_at <= $1 OR (told = 0 AND starts_at <= $1)) ORDER BY product_id, id LIMIT 50;
+
+-- sale_told --
+-- What the rooms are told now; nothing comes back when they know. $1 sale, $2 time.
+UPDATE sales SET told = CASE WHEN ends_at <= $2 THEN 2 ELSE 1 END
+WHERE id = $1 AND told < 2 AND (ends_at <= $2 OR (told = 0 AND starts_at <= $2))
 RETURNING id;
 
 -- stop --

@@ -49,6 +49,7 @@ async def start(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[s
             rules.moment(draft.starts_at),
             rules.moment(draft.ends_at),
             member_number(viewer),
+            1 if draft.starts_at <= now else 0,
         )
         await d.run(SQL.bump, product_id)
         info = await tell_change(ctx, d, product_id, str(room_id))
@@ -81,6 +82,16 @@ async def end(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str
             return {"ends_at": sale.ends_at}
         await _changed(ctx, d, sale)
     return {"ends_at": now}
+
+
+async def tell_turns(ctx: Context) -> None:
+    """Tell the rooms of flash sales that began or ended; the worker does it every second."""
+    now = rules.moment(ctx.clock())
+    for row in await ctx.db.all(SQL.sales_turned, now):
+        async with durable(ctx) as d:
+            await d.value(SQL.lock_product, row["product_id"])
+            if await d.value(SQL.sale_told, row["id"], now) is not None:
+                await tell_change(ctx, d, row["product_id"], str(row["room_id"]))
 
 
 async def _changed(ctx: Context, d: Durable, sale: Sale) -> None:
