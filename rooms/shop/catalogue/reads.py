@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +34,50 @@ async def products(
     time = None if at is None else datetime.fromtimestamp(at / 1000, UTC)
     rows = await db.all(SQL.products, [int(id) for id in ids], time)
     return [product_of(row) for row in rows]
+
+
+async def catalogue(
+    db: Queries, *, part: str = "", archived: bool = False, limit: int = 50, skip: int = 0
+) -> list[Product]:
+    """List products, the newest first; `part` is of a title, or a code or a SKU."""
+    wanted = unicodedata.normalize("NFKC", part).strip().lower()
+    rows = await db.all(SQL.catalogue, wanted, archived, limit, skip)
+    return await products(db, [row["id"] for row in rows])
+
+
+async def counted(db: Queries) -> tuple[int, int]:
+    """Give how many products are in the catalogue, and how many are archived."""
+    row = await db.one(SQL.counted)
+    return (row["here"], row["archived"]) if row else (0, 0)
+
+
+async def every(db: Queries, limit: int) -> list[Product]:
+    """Give the whole catalogue, the oldest first."""
+    return await products(db, [row["id"] for row in await db.all(SQL.every, limit)])
+
+
+async def sources(db: Queries, named: Iterable[str]) -> dict[str, int]:
+    """Find products by where an import took them from."""
+    rows = await db.all(SQL.sources, list(named))
+    return {row["source"]: row["id"] for row in rows}
+
+
+async def sources_of(db: Queries, ids: Iterable[int | str]) -> dict[str, str]:
+    """Give where products were imported from, by id."""
+    rows = await db.all(SQL.sources_of, [int(id) for id in ids])
+    return {str(row["id"]): row["source"] or "" for row in rows}
+
+
+async def codes(db: Queries, named: Iterable[str]) -> dict[str, int]:
+    """Tell which product has which code."""
+    rows = await db.all(SQL.codes, list(named))
+    return {row["code"]: row["id"] for row in rows}
+
+
+async def usual_currency(db: Queries) -> str | None:
+    """Give the currency of the newest product."""
+    found = await db.value(SQL.currency)
+    return None if found is None else str(found)
 
 
 def product_of(row: Record) -> Product:
