@@ -55,6 +55,7 @@ class Settings:
     database_pool: int = _setting(8, "connections to PostgreSQL a process", 1, 1000)
     fan_out: str = _setting("auto", "how frames are written: auto, ring (io_uring) or write")
     shedding: bool = _setting(True, "whether gateways under flood leave things out, announced")
+    call_private: bool = _setting(False, "whether addresses in private networks may be called")
     drain_seconds: int = _setting(10, "over which a stopping gateway sends 4001", 0, 600)
 
     hold_every: int = _setting(

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx
 
-from server.errors import HirobaError
+from server.outside import Resolve, Unreachable, resolve, target
 
 MOST_BYTES = 64 * 1024
 MOST_REDIRECTS = 3
 SECONDS = 5.0
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Gives the addresses of a host name and port."""
-
-
-class Unreachable(HirobaError):
-    """The address does not answer, or may not be asked; `why` is a stable word."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +22,6 @@ class Answer:
     status: int
     kind: str
     beginning: bytes
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """Look a name up; Unreachable("no_name") when there is none."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        raise Unreachable("no_name") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def ask(url: str, resolve: Resolve = resolve, *, local: bool = False) -> Answer:
@@ -66,17 +43,12 @@ async def ask(url: str, resolve: Resolve = resolve, *, local: bool = False) -> A
 
 
 async def _hop(url: str, resolve: Resolve, local: bool) -> tuple[Answer, str | None]:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (local and parts.scheme == "http"):
-        raise Unreachable("not_https")
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    number = _public((await resolve(host, port)), local)
-    shown = f"[{number}]" if ":" in number else number
-    target = parts._replace(netloc=f"{shown}:{port}").geturl()
-    headers = {"Host": parts.netloc, "Range": f"bytes=0-{MOST_BYTES - 1}", "User-Agent": "Hiroba"}
+    to = await target(url, resolve, http=local, private=local)
+    headers = {"Host": to.host, "Range": f"bytes=0-{MOST_BYTES - 1}", "User-Agent": "Hiroba"}
+    named = {"sni_hostname": to.server_name}
     async with (
         httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client,
-        client.stream("GET", target, headers=headers, extensions={"sni_hostname": host}) as reply,
+        client.stream("GET", to.url, headers=headers, extensions=named) as reply,
     ):
         if reply.is_redirect:
             return Answer(reply.status_code, "", b""), reply.headers.get("location", "")
@@ -87,12 +59,3 @@ async def _hop(url: str, resolve: Resolve, local: bool) -> tuple[Answer, str | N
                 break
         kind = reply.headers.get("content-type", "").split(";")[0].strip().lower()
         return Answer(reply.status_code, kind, beginning[:MOST_BYTES]), None
-
-
-def _public(addresses: list[str], local: bool) -> str:
-    """Give the first address; Unreachable("private") when any of them is not for everybody."""
-    if not addresses:
-        raise Unreachable("no_name")
-    if not local and any(not ipaddress.ip_address(address).is_global for address in addresses):
-        raise Unreachable("private")
-    return addresses[0]

@@ -10,7 +10,8 @@ from rooms.rules import Broadcast, room_channel
 from server.context import Context
 from server.errors import Refused
 from server.keys import keys_of, tagged
-from web.fetching import Unreachable, ask
+from server.outside import Unreachable
+from web.fetching import ask
 
 State = Literal["ok", "warn", "no"]
 MANY_WAITING = 1000

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from web.fetching import MOST_BYTES, Unreachable, ask
+from server.outside import Unreachable
+from web.fetching import MOST_BYTES, ask
 
 PAGES = {
     "/list.m3u8": (200, "Content-Type: application/vnd.apple.mpegurl", b"#EXTM3U\n"),
@@ -65,7 +66,11 @@ async def test_a_redirect_is_followed_and_a_circle_is_not(server):
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.0.0.7", "169.254.169.254", "::1", "192.168.1.1", "fe80::1"]
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.7", "169.254.169.254", "::1", "192.168.1.1", "fe80::1"),
+        *("::ffff:127.0.0.1", "::ffff:10.0.0.7", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1"),
+    ],
 )
 async def test_a_name_that_points_into_a_private_network_is_not_asked(address):
     async def inside(host: str, port: int) -> list[str]:
