@@ -853,6 +853,19 @@ CREATE TABLE settings (
 
 COMMENT ON TABLE settings IS 'What the owner decided: community name, accent, languages, who may join, page texts.';
 
+CREATE TABLE shop_settings (
+    one boolean DEFAULT true NOT NULL,
+    checkout_url text DEFAULT ''::text NOT NULL,
+    secrets text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT shop_settings_checkout_url_check CHECK ((char_length(checkout_url) <= 2000)),
+    CONSTRAINT shop_settings_one_check CHECK (one),
+    CONSTRAINT shop_settings_secrets_check CHECK ((cardinality(secrets) <= 3))
+);
+
+COMMENT ON COLUMN shop_settings.checkout_url IS 'Where people pay, unless a product says otherwise.';
+
+COMMENT ON COLUMN shop_settings.secrets IS 'Shared with the shop, the newest first; more than one while they are being changed.';
+
 CREATE TABLE spoken_orders (
     message_id uuid NOT NULL,
     room_id bigint NOT NULL,
@@ -942,15 +955,26 @@ CREATE TABLE waiting (
 
 COMMENT ON COLUMN waiting.seq IS 'The number of the reservation counter at which they began to wait.';
 
+CREATE TABLE webhook_again (
+    endpoint_id bigint NOT NULL,
+    event_id uuid NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE webhook_again IS 'What the owner wants sent once more; done ahead of what comes in order.';
+
 CREATE TABLE webhook_attempts (
     id bigint NOT NULL,
     endpoint_id bigint NOT NULL,
     event_id uuid NOT NULL,
-    at timestamp with time zone DEFAULT now() NOT NULL,
+    at timestamp with time zone NOT NULL,
+    ms integer NOT NULL,
     status integer,
     error text DEFAULT ''::text NOT NULL,
     by_hand boolean DEFAULT false NOT NULL
 );
+
+COMMENT ON COLUMN webhook_attempts.status IS 'What was answered; NULL when nothing was.';
 
 ALTER TABLE webhook_attempts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME webhook_attempts_id_seq
@@ -964,21 +988,30 @@ ALTER TABLE webhook_attempts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 CREATE TABLE webhook_endpoints (
     id bigint NOT NULL,
     url text NOT NULL,
-    secret text NOT NULL,
+    secrets text[] NOT NULL,
     kinds text[] DEFAULT '{}'::text[] NOT NULL,
     after bigint DEFAULT 0 NOT NULL,
+    missed bigint DEFAULT 0 NOT NULL,
     failures integer DEFAULT 0 NOT NULL,
-    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     paused boolean DEFAULT false NOT NULL,
+    lease uuid,
+    leased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     removed_at timestamp with time zone,
-    CONSTRAINT webhook_endpoints_secret_check CHECK (((char_length(secret) >= 16) AND (char_length(secret) <= 200))),
+    CONSTRAINT webhook_endpoints_secrets_check CHECK (((cardinality(secrets) >= 1) AND (cardinality(secrets) <= 3))),
     CONSTRAINT webhook_endpoints_url_check CHECK (((char_length(url) >= 1) AND (char_length(url) <= 2000)))
 );
+
+COMMENT ON COLUMN webhook_endpoints.secrets IS 'The newest first; each signs while they are being changed.';
 
 COMMENT ON COLUMN webhook_endpoints.kinds IS 'Which kinds it wants; empty for all.';
 
 COMMENT ON COLUMN webhook_endpoints.after IS 'The number up to which it has everything.';
+
+COMMENT ON COLUMN webhook_endpoints.missed IS 'How many events became too old before it took them.';
+
+COMMENT ON COLUMN webhook_endpoints.lease IS 'Which worker sends to it, until when: one at a time, in order.';
 
 ALTER TABLE webhook_endpoints ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME webhook_endpoints_id_seq
@@ -991,7 +1024,8 @@ ALTER TABLE webhook_endpoints ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 CREATE TABLE webhook_events (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    number bigint NOT NULL,
+    written bigint NOT NULL,
+    number bigint,
     kind text NOT NULL,
     product_id bigint,
     body jsonb NOT NULL,
@@ -1001,10 +1035,10 @@ CREATE TABLE webhook_events (
 
 COMMENT ON TABLE webhook_events IS 'The outbox of what shops are told; written in the transaction that made it true.';
 
-COMMENT ON COLUMN webhook_events.number IS 'The order in which each endpoint gets them.';
+COMMENT ON COLUMN webhook_events.number IS 'The order in which each endpoint gets them. Given after the commit: what was written before something else may be committed after it, and would be passed over.';
 
-ALTER TABLE webhook_events ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME webhook_events_number_seq
+ALTER TABLE webhook_events ALTER COLUMN written ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME webhook_events_written_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1012,16 +1046,26 @@ ALTER TABLE webhook_events ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE SEQUENCE webhook_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
 CREATE TABLE webhook_received (
     id text NOT NULL,
     kind text NOT NULL,
     body jsonb NOT NULL,
-    answer jsonb NOT NULL,
-    at timestamp with time zone DEFAULT now() NOT NULL,
+    answer jsonb,
+    refused boolean DEFAULT false NOT NULL,
+    at timestamp with time zone NOT NULL,
     CONSTRAINT webhook_received_id_check CHECK (((char_length(id) >= 1) AND (char_length(id) <= 200)))
 );
 
 COMMENT ON TABLE webhook_received IS 'Each id once: a repetition gets the first answer.';
+
+COMMENT ON COLUMN webhook_received.answer IS 'NULL while somebody works on it.';
 
 CREATE TABLE word_filters (
     id bigint NOT NULL,
@@ -1166,6 +1210,9 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY shop_settings
+    ADD CONSTRAINT shop_settings_pkey PRIMARY KEY (one);
+
 ALTER TABLE ONLY spoken_orders
     ADD CONSTRAINT spoken_orders_pkey PRIMARY KEY (message_id);
 
@@ -1177,6 +1224,9 @@ ALTER TABLE ONLY variants
 
 ALTER TABLE ONLY waiting
     ADD CONSTRAINT waiting_pkey PRIMARY KEY (variant_id, person);
+
+ALTER TABLE ONLY webhook_again
+    ADD CONSTRAINT webhook_again_pkey PRIMARY KEY (endpoint_id, event_id);
 
 ALTER TABLE ONLY webhook_attempts
     ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (id);
@@ -1289,9 +1339,15 @@ CREATE INDEX variants_product ON variants USING btree (product_id, place);
 
 CREATE INDEX waiting_product ON waiting USING btree (product_id, seq) WHERE (state = 'waiting'::text);
 
-CREATE INDEX webhook_attempts_endpoint ON webhook_attempts USING btree (endpoint_id, at);
+CREATE INDEX webhook_attempts_at ON webhook_attempts USING btree (at);
+
+CREATE INDEX webhook_attempts_endpoint ON webhook_attempts USING btree (endpoint_id, id);
 
 CREATE INDEX webhook_attempts_event ON webhook_attempts USING btree (event_id, at);
+
+CREATE INDEX webhook_events_unnumbered ON webhook_events USING btree (written) WHERE (number IS NULL);
+
+CREATE INDEX webhook_received_at ON webhook_received USING btree (at);
 
 ALTER TABLE ONLY audit_log
     ADD CONSTRAINT audit_log_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id);
@@ -1434,11 +1490,17 @@ ALTER TABLE ONLY waiting
 ALTER TABLE ONLY waiting
     ADD CONSTRAINT waiting_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id);
 
+ALTER TABLE ONLY webhook_again
+    ADD CONSTRAINT webhook_again_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoints(id);
+
+ALTER TABLE ONLY webhook_again
+    ADD CONSTRAINT webhook_again_event_id_fkey FOREIGN KEY (event_id) REFERENCES webhook_events(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY webhook_attempts
     ADD CONSTRAINT webhook_attempts_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoints(id);
 
 ALTER TABLE ONLY webhook_attempts
-    ADD CONSTRAINT webhook_attempts_event_id_fkey FOREIGN KEY (event_id) REFERENCES webhook_events(id);
+    ADD CONSTRAINT webhook_attempts_event_id_fkey FOREIGN KEY (event_id) REFERENCES webhook_events(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY webhook_events
     ADD CONSTRAINT webhook_events_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id);

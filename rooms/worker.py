@@ -15,6 +15,7 @@ from rooms.reactions import actions as reactions
 from rooms.search import actions as search
 from rooms.search.encode import tsvector
 from rooms.shop.show import sales
+from rooms.shop.webhooks import sending
 from server.context import Context
 from server.database import Transaction
 from server.stream_worker import Entry, Handler
@@ -82,5 +83,7 @@ CHORES: Sequence[Chore] = (
     Chore("search.analyse", 30, search.analyse),
     Chore("moderation.tidy", 3600, moderation.tidy),
     Chore("members.tidy", 3600, members.tidy),
+    Chore("webhooks.send", 1, sending.send),
+    Chore("webhooks.tidy", 3600, sending.tidy),
 )
 """What the worker does from time to time."""

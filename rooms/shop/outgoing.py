@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
+from rooms.shop.told import Told
 from server.database import Queries
 
-Told = Literal[
-    "reservation.held",
-    "reservation.released",
-    "reservation.expired",
-    "reservation.void",
-    "order.placed",
-    "order.paid",
-    "order.cancelled",
-    "order.refund_due",
-    "order.refunded",
-    "stock.changed",
-]
-"""The kinds of events that an endpoint may ask for."""
+__all__ = ["Told", "tell"]
 
 
 async def tell(db: Queries, kind: Told, product_id: int, body: Mapping[str, Any]) -> None:
