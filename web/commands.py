@@ -17,7 +17,7 @@ from rooms.community.reads import CommunityCache
 from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from rooms.shop.show import actions as show
-from rooms.shop.show import sales
+from rooms.shop.show import figures, sales
 from server.context import Context, Viewer
 from server.errors import Refused
 from server.product import Command
@@ -101,12 +101,15 @@ COMMANDS: Mapping[str, Command] = {
     "room.set_slow": plain(rooms.set_slow),
     "broadcast.start": plain(broadcasts.start),
     "broadcast.end": plain(broadcasts.end),
+    "product.find": plain(figures.find),
     "product.pin": plain(show.pin),
     "product.unpin": plain(show.unpin),
     "rundown.add": plain(show.add),
     "rundown.remove": plain(show.remove),
     "rundown.move": plain(show.move),
     "rundown.plan": plain(show.plan),
+    "sales.list": plain(figures.listed),
+    "sales.people": plain(figures.people),
     "sale.start": plain(sales.start),
     "sale.extend": plain(sales.extend),
     "sale.end": plain(sales.end),

@@ -10,9 +10,11 @@ import msgpack
 import pytest
 
 from moderation.rules import Rank
+from rooms.cache import RoomCache
+from rooms.comments import actions as comments
 from rooms.rules import Room
 from rooms.shop.catalogue import reads as catalogue
-from rooms.shop.show import actions, sales
+from rooms.shop.show import actions, figures, sales
 from server.context import Viewer
 from server.errors import Refused
 from server.settings import Settings
@@ -220,3 +222,80 @@ async def test_a_change_reaches_every_room_that_shows_the_product(show: Show) ->
     assert names(await told(w, elsewhere)) == ["product.pinned", "product.changed"]
     assert names(await told(w, room)) == ["product.changed"]
     assert await told(w, quiet) == []
+
+
+async def order(w: World, product_id: str, name: str, state: str, show: int, **more: Any) -> None:
+    """Make a reservation and, unless it is held, the order that it became."""
+    person = f"g{name:_<16}"
+    variant = await w.db.value("SELECT id FROM variants WHERE product_id = $1", int(product_id))
+    quantity = more.get("quantity", 1)
+    held = state == "held"
+    reservation = await w.db.value(
+        """INSERT INTO reservations (id, product_id, variant_id, person, name, named, key, quantity,
+               price, currency, source, state, epoch, seq, "offset", at, until)
+           VALUES (gen_random_uuid(), $1, $2, $3, $4, true, $5, $6, 4950, 'JPY', 'sheet', $7,
+               1, 1, 1, now(), now() + interval '5 minutes') RETURNING id""",
+        *(int(product_id), variant, person, name, state, quantity, "held" if held else "ordered"),
+    )
+    if not held:
+        await w.db.run(
+            """INSERT INTO orders (reservation_id, product_id, variant_id, broadcast_id, person,
+                   name, named, quantity, amount, currency, state, created_at, changed_at)
+               VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, 'JPY', $9, now(), now())""",
+            *(reservation, int(product_id), variant, show, person, name, quantity),
+            *(4950 * quantity, state),
+        )
+
+
+async def test_figures_tell_how_a_show_sells_and_who_bought(show: Show) -> None:
+    w, host, room, broadcast = show
+    one, two = await product(w, "Serum"), await product(w, "Cream")
+    await w.db.run("UPDATE products SET code = '12' WHERE id = $1", int(one))
+    await actions.add(w.ctx, host, {"broadcast": str(broadcast), "product": one})
+    await actions.pin(w.ctx, host, {"room": room.id, "product": two})
+    await order(w, one, "Aoi", "paid", broadcast, quantity=2)
+    await order(w, one, "Ren", "placed", broadcast)
+    await order(w, one, "Jun", "refunded", broadcast)
+    await order(w, one, "Mio", "held", broadcast)
+    for name, text in [
+        ("Aoi", "12をください"),
+        ("Ren", "at 12:00?"),
+        ("Jun", "112"),
+        ("Yo", "serum!"),
+    ]:
+        args = {"room": room.id, "text": text, "client_message_id": name}
+        await comments.post(w.ctx, w.guest(name), args)
+    await w.save()
+
+    found = await figures.listed(w.ctx, host, {"room": room.id})
+    who = await figures.people(w.ctx, host, {"room": room.id, "product": one})
+    hits = await figures.find(w.ctx, host, {"text": "ser"})
+
+    assert (found["orders"], found["units"], found["pinned"]) == (2, 3, two)
+    assert found["sales"] == [{"currency": "JPY", "amount": 3 * 4950}]
+    first, second = found["products"]
+    assert (first["product"]["id"], first["planned"], first["sold"]) == (one, True, 3)
+    assert (first["holding"], first["waiting"]) == (1, 0)
+    assert (second["product"]["id"], second["planned"], second["sold"]) == (two, False, 0)
+    assert {row["name"] for row in who["bought"]} == {"Aoi", "Ren", "Jun"}
+    assert [row["name"] for row in who["holding"]] == ["Mio"]
+    assert {row["name"] for row in who["asked"]} == {"Aoi", "Ren", "Yo"}
+    assert [each["id"] for each in hits["products"]] == [one]
+    moderator = await w.member("Ren", Rank.MODERATOR)
+    assert (await refused(figures.listed(w.ctx, moderator, {"room": room.id}))).code == "forbidden"
+
+
+async def test_chapters_of_a_replay_are_the_seconds_of_its_pins(show: Show) -> None:
+    w, host, room, broadcast = show
+    one, two = await product(w, "One"), await product(w, "Two")
+    await w.db.run("UPDATE broadcasts SET started_at = NULL, state = 'scheduled'")
+    w.ctx.of(RoomCache).forget(room.id)
+    await actions.pin(w.ctx, host, {"room": room.id, "product": one})
+    await w.db.run("UPDATE broadcasts SET started_at = now() - interval '65 s', state = 'live'")
+    w.ctx.of(RoomCache).forget(room.id)
+    await actions.pin(w.ctx, host, {"room": room.id, "product": two})
+
+    found = await figures.chapters(w.db, broadcast)
+
+    assert [title for title, _ in found] == ["One", "Two"]
+    assert found[0][1] == 0 and found[1][1] >= 64

@@ -109,3 +109,76 @@ UPDATE products p SET stopped = $2, version = p.version + 1
 FROM (SELECT id FROM products WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE) AS held
 WHERE p.id = held.id AND p.stopped <> $2
 RETURNING p.id;
+
+-- rundown --
+-- A rundown in its order, with what is pinned in its room after it. $1 broadcast, $2 room.
+SELECT product_id, planned_at, true AS planned FROM (
+    SELECT product_id, planned_at FROM rundown WHERE broadcast_id = $1 ORDER BY place, product_id) AS r
+UNION ALL
+SELECT p.product_id, NULL, false FROM product_pins p
+WHERE p.room_id = $2 AND p.unpinned_at IS NULL
+  AND NOT EXISTS (SELECT FROM rundown r WHERE r.broadcast_id = $1 AND r.product_id = p.product_id);
+
+-- sold --
+-- What counts as sold in a broadcast, by product. $1 broadcast.
+SELECT product_id, currency, count(*) AS orders, sum(quantity) AS units, sum(amount)::bigint AS amount
+FROM orders WHERE broadcast_id = $1 AND state IN ('placed', 'paid') GROUP BY product_id, currency;
+
+-- busy --
+-- How many hold and how many wait, by product. $1 products, $2 time.
+SELECT p.id,
+    (SELECT count(DISTINCT person) FROM reservations r
+     WHERE r.product_id = p.id AND r.state = 'held' AND r.until > $2) AS holding,
+    (SELECT count(DISTINCT person) FROM waiting w
+     WHERE w.product_id = p.id AND w.state = 'waiting') AS waiting
+FROM unnest($1::bigint[]) AS p (id);
+
+-- bought_by --
+-- Orders of a product in a broadcast, the newest first. $1 broadcast, $2 product.
+SELECT o.id, o.person, o.name, o.quantity, o.amount, o.currency, o.state, v.title AS variant,
+       (extract(epoch FROM o.created_at) * 1000)::bigint AS at
+FROM orders o JOIN variants v ON v.id = o.variant_id
+WHERE o.broadcast_id = $1 AND o.product_id = $2 ORDER BY o.created_at DESC, o.id DESC LIMIT 200;
+
+-- held_by --
+-- Who holds a product now, in the order in which they reserved. $1 product, $2 time.
+SELECT r.person, r.name, r.quantity, v.title AS variant,
+       (extract(epoch FROM r.until) * 1000)::bigint AS until
+FROM reservations r JOIN variants v ON v.id = r.variant_id
+WHERE r.product_id = $1 AND r.state = 'held' AND r.until > $2 ORDER BY r.seq LIMIT 200;
+
+-- waited_by --
+-- Who waits for a product, the first one first. $1 product.
+SELECT w.person, w.name, w.quantity, v.title AS variant
+FROM waiting w JOIN variants v ON v.id = w.variant_id
+WHERE w.product_id = $1 AND w.state = 'waiting' ORDER BY w.seq LIMIT 200;
+
+-- asked_by --
+-- Who named a product in what they said during a broadcast, the newest first.
+-- $1 room, $2 broadcast, $3 title, $4 pattern of its code or NULL, $5 the rank of the team.
+SELECT m.author AS person, m.author_name AS name, m.text,
+       (extract(epoch FROM m.at) * 1000)::bigint AS at
+FROM messages m
+WHERE m.room_id = $1 AND m.broadcast_id = $2 AND m.state = 'visible' AND m.author_rank < $5
+  AND (strpos(lower(m.text), lower($3)) > 0 OR m.text ~* $4)
+ORDER BY m.epoch DESC, m."offset" DESC LIMIT 50;
+
+-- find_products --
+-- Products that are sold, by words of their title or by their code. $1 pattern, $2 code.
+SELECT p.id FROM products p
+WHERE p.archived_at IS NULL AND (p.title ILIKE $1 OR lower(p.code) = lower($2))
+ORDER BY lower(p.code) IS NOT DISTINCT FROM lower($2) DESC, p.id DESC LIMIT 30;
+
+-- room_of_broadcast --
+-- The room of a broadcast. $1 broadcast.
+SELECT room_id FROM broadcasts WHERE id = $1;
+
+-- chapters --
+-- What was pinned in a broadcast, in the order of the recording; what was pinned before it began
+-- and still was then counts from its start. $1 broadcast.
+SELECT s.product_id, p.title, coalesce(s.second, 0) AS second
+FROM product_pins s JOIN products p ON p.id = s.product_id
+JOIN broadcasts b ON b.id = s.broadcast_id
+WHERE s.broadcast_id = $1 AND b.started_at IS NOT NULL
+  AND (s.second IS NOT NULL OR s.unpinned_at IS NULL OR s.unpinned_at > b.started_at)
+ORDER BY second, s.id LIMIT 200;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -104,6 +105,14 @@ def second_of(started_at: datetime | None, now: int) -> int | None:
     if started_at is None:
         return None
     return max(0, (now - round(started_at.timestamp() * 1000)) // 1000)
+
+
+def code_pattern(code: str | None) -> str | None:
+    """Give a pattern that finds a code alone in a text; None without a code."""
+    if code is None:
+        return None
+    # Words of Japanese and Thai stand beside it without a blank.
+    return f"(^|[^0-9a-z]){re.escape(code)}($|[^0-9a-z])"
 
 
 def moment(at: int) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rooms.events import packed
@@ -20,7 +20,12 @@ SQL = statements(__package__)
 
 async def info_of(ctx: Context, product: Product) -> ProductInfo:
     """Describe a product to everybody, with what is left now."""
-    return product_info(product, ctx.clock())
+    return (await infos_of(ctx, [product]))[0]
+
+
+async def infos_of(ctx: Context, products: Sequence[Product]) -> list[ProductInfo]:
+    """Describe products to everybody, with what is left now."""
+    return [product_info(product, ctx.clock()) for product in products]
 
 
 async def tell_change(ctx: Context, d: Durable, product_id: int, *rooms: str) -> ProductInfo:
