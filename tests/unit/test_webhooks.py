@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+import orjson
 import pytest
 
 from rooms.shop import signing
+from rooms.shop.webhooks.notices import notice_of
 from rooms.shop.webhooks.rules import (
     KINDS,
     Event,
@@ -185,3 +187,54 @@ def test_addresses_with_one_of_ours_hidden_in_them_are_not_public() -> None:
 
     assert not any(map(is_public, hidden))
     assert all(map(is_public, ["93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34"]))
+
+
+NOTICE = {
+    "id": "n1",
+    "kind": "order.paid",
+    "reservation": "0197f3a2-1111-7abc-8def-0123456789ab",
+    "payment": "pay_1",
+    "amount": 4000,
+    "currency": "JPY",
+}
+
+
+def test_a_notice_is_read_and_what_is_added_later_is_let_through() -> None:
+    notice = notice_of(orjson.dumps({**NOTICE, "method": "card"}))
+
+    assert notice.stored() == {**NOTICE, "restock": False}
+    assert notice.outcome == "paid"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("amount", value) for value in ("4000", 4000.0, True, -1, 2**53, None)),
+        *(("currency", value) for value in ("jpy", "JPYY", "", None, 392)),
+        *(("kind", value) for value in ("order.eaten", ["order.paid"], None)),
+        *(("reservation", value) for value in ("42", None, 42, "x" * 36)),
+        *(("payment", value) for value in ("", "a\nb", 7, "x" * 201)),
+        *(("id", value) for value in ("", None, 7, "x" * 201, "a\x00")),
+        *(("restock", value) for value in ("yes", 1, None)),
+    ],
+)
+def test_what_is_wrong_in_a_notice_is_named(field: str, value: object) -> None:
+    with pytest.raises(Refused) as error:
+        notice_of(orjson.dumps({**NOTICE, field: value}))
+
+    assert (code(error), error.value.details["field"]) == ("invalid", field)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"\xff", b'"x"', b"[" * 60_000])
+def test_what_is_no_object_is_malformed(raw: bytes) -> None:
+    with pytest.raises(Refused) as error:
+        notice_of(raw)
+
+    assert code(error) == "malformed"
+
+
+def test_a_notice_above_64_kib_is_not_read() -> None:
+    with pytest.raises(Refused) as error:
+        notice_of(orjson.dumps({**NOTICE, "more": "x" * 65_536}))
+
+    assert code(error) == "too_large"

@@ -175,8 +175,15 @@ ORDER BY a.id DESC LIMIT $3;
 INSERT INTO webhook_received AS r (id, kind, body, at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (id) DO UPDATE
 SET kind = excluded.kind, body = excluded.body, at = excluded.at, refused = false, answer = NULL
-WHERE (r.answer IS NULL AND r.at < $5) OR (r.refused AND r.body <> excluded.body)
+WHERE (r.answer IS NULL AND r.at < $5) OR r.refused
 RETURNING 1;
+
+-- reserved --
+-- What has to be paid for a reservation. $1 reservation.
+SELECT r.price * r.quantity - r.discount AS amount, r.currency,
+       trim(p.title || ' ' || v.title) AS title
+FROM reservations r JOIN products p ON p.id = r.product_id JOIN variants v ON v.id = r.variant_id
+WHERE r.id = $1;
 
 -- received --
 -- What the shop told under an id. $1 id.
