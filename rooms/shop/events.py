@@ -245,8 +245,8 @@ def product_info(
 ) -> ProductInfo:
     """Describe a product at a time of the server (ms), which decides whether a sale is on.
 
-    `left` gives (left, in carts) per variant, as Redis has them. Without it nobody holds anything and
-    everything that is not sold is left.
+    `left` gives (left, in carts) per variant, as Redis has them. Without it nobody holds anything
+    and everything that is not sold is left.
     """
     known = left or {}
     variants: list[VariantInfo] = []
