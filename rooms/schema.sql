@@ -419,6 +419,33 @@ CREATE TABLE person_notes (
     CONSTRAINT person_notes_text_check CHECK (((char_length(text) >= 1) AND (char_length(text) <= 300)))
 );
 
+CREATE TABLE product_imports (
+    id bigint NOT NULL,
+    member_id bigint NOT NULL,
+    name text NOT NULL,
+    format text NOT NULL,
+    encoding text NOT NULL,
+    rows integer NOT NULL,
+    planned jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone,
+    result jsonb,
+    CONSTRAINT product_imports_check CHECK (((confirmed_at IS NULL) = (result IS NULL))),
+    CONSTRAINT product_imports_format_check CHECK ((format = ANY (ARRAY['shopify'::text, 'google'::text, 'own'::text]))),
+    CONSTRAINT product_imports_name_check CHECK ((char_length(name) <= 200))
+);
+
+COMMENT ON TABLE product_imports IS 'What an uploaded file would change, as it was shown; confirmed at most once.';
+
+ALTER TABLE product_imports ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME product_imports_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE product_pins (
     id bigint NOT NULL,
     room_id bigint NOT NULL,
@@ -1157,6 +1184,9 @@ ALTER TABLE ONLY outbox
 ALTER TABLE ONLY person_notes
     ADD CONSTRAINT person_notes_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY product_imports
+    ADD CONSTRAINT product_imports_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY product_pins
     ADD CONSTRAINT product_pins_pkey PRIMARY KEY (id);
 
@@ -1291,6 +1321,8 @@ CREATE INDEX outbox_lane ON outbox USING btree (lane, id);
 
 CREATE INDEX person_notes_person ON person_notes USING btree (person, at) WHERE (removed_at IS NULL);
 
+CREATE INDEX product_imports_member ON product_imports USING btree (member_id);
+
 CREATE INDEX product_pins_broadcast ON product_pins USING btree (broadcast_id, pinned_at);
 
 CREATE UNIQUE INDEX product_pins_one ON product_pins USING btree (room_id) WHERE (unpinned_at IS NULL);
@@ -1406,6 +1438,9 @@ ALTER TABLE ONLY orders
 
 ALTER TABLE ONLY orders
     ADD CONSTRAINT orders_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id);
+
+ALTER TABLE ONLY product_imports
+    ADD CONSTRAINT product_imports_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
 
 ALTER TABLE ONLY product_pins
     ADD CONSTRAINT product_pins_broadcast_id_fkey FOREIGN KEY (broadcast_id) REFERENCES broadcasts(id);

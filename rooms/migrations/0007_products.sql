@@ -184,3 +184,19 @@ CREATE TABLE waiting (
 );
 COMMENT ON COLUMN waiting.seq IS 'The number of the reservation counter at which they began to wait.';
 CREATE INDEX waiting_product ON waiting (product_id, seq) WHERE state = 'waiting';
+
+CREATE TABLE product_imports (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    member_id    bigint NOT NULL REFERENCES members,
+    name         text NOT NULL CHECK (char_length(name) <= 200),
+    format       text NOT NULL CHECK (format IN ('shopify', 'google', 'own')),
+    encoding     text NOT NULL,
+    rows         integer NOT NULL,
+    planned      jsonb NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    confirmed_at timestamptz,
+    result       jsonb,
+    CHECK ((confirmed_at IS NULL) = (result IS NULL))
+);
+COMMENT ON TABLE product_imports IS 'What an uploaded file would change, as it was shown; confirmed at most once.';
+CREATE INDEX product_imports_member ON product_imports (member_id);

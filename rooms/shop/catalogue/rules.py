@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -145,6 +145,11 @@ def draft_of(product: Product) -> Draft:
     )
 
 
+def args_of(draft: Draft) -> dict[str, Any]:
+    """Give the form that reads as this draft."""
+    return {**asdict(draft), "pictures": list(draft.pictures), "variants": _listed(draft)}
+
+
 def check_change(before: Product, draft: Draft) -> None:
     """Refuse what the past does not allow: fewer than were sold, another currency after a sale."""
     known = {variant.id: variant for variant in before.variants}
@@ -170,6 +175,10 @@ def below_sold(variant: Variant, place: int) -> Refused:
         sold=variant.sold,
         place=place,
     )
+
+
+def _listed(draft: Draft) -> list[dict[str, Any]]:
+    return [asdict(variant) for variant in draft.variants]
 
 
 def _variants(value: object) -> tuple[VariantDraft, ...]:
