@@ -137,8 +137,7 @@ CREATE TABLE coupon_claims (
     coupon_id bigint NOT NULL,
     person text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    reservation_id uuid,
-    used_at timestamp with time zone
+    reservation_id uuid
 );
 
 COMMENT ON COLUMN coupon_claims.reservation_id IS 'Where it is used; free again when that reservation ends without an order.';
@@ -153,7 +152,6 @@ CREATE TABLE coupons (
     currency text,
     cap integer NOT NULL,
     claimed integer DEFAULT 0 NOT NULL,
-    told integer DEFAULT 0 NOT NULL,
     ends_at timestamp with time zone NOT NULL,
     created_by bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -167,8 +165,6 @@ CREATE TABLE coupons (
     CONSTRAINT coupons_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT coupons_percent_check CHECK (((percent >= 1) AND (percent <= 100)))
 );
-
-COMMENT ON COLUMN coupons.told IS 'How many claims the room was told of.';
 
 ALTER TABLE coupons ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME coupons_id_seq

@@ -14,7 +14,6 @@ from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from rooms.search import actions as search
 from rooms.search.encode import tsvector
-from rooms.shop.gifts import actions as gifts
 from rooms.shop.show import sales
 from rooms.shop.webhooks import sending
 from server.context import Context
@@ -54,7 +53,6 @@ HANDLERS: Mapping[str, Handler] = {
     "product.removed": stands_already,
     "purchase.made": stands_already,
     "coupon.dropped": stands_already,
-    "coupon.ended": stands_already,
     "giveaway.opened": stands_already,
     "giveaway.drawn": stands_already,
     **moderation.handlers,
@@ -81,7 +79,6 @@ class Chore(NamedTuple):
 CHORES: Sequence[Chore] = (
     Chore("questions.votes", 1, questions.tell_votes),
     Chore("shop.sales", 1, sales.tell_turns),
-    Chore("shop.coupons", 1, gifts.tell_claims),
     Chore("search.fold", 5, search.fold),
     Chore("search.analyse", 30, search.analyse),
     Chore("moderation.tidy", 3600, moderation.tidy),

@@ -16,6 +16,7 @@ from server.cluster import Cluster
 from server.context import Clock
 from server.control import Control, packed
 from server.errors import HirobaError, Refused
+from server.guarded import run_guarded
 from server.keys import CONTROL, PARTITIONS, keys_of, notice_channel, partition_of, tagged
 from server.publication import Flag, Publication, Publish, Published, decode, encode
 from server.publishing import Publisher
@@ -261,6 +262,12 @@ class Broker:
         """Run a package's own Lua; KEYS are `names` in the partition of the channel."""
         partition = partition_of(channel)
         return await self.run(source, [tagged(partition, name) for name in names], args)
+
+    async def guarded(
+        self, channel: str, source: str, names: Sequence[str], args: Sequence[Argument]
+    ) -> Any:
+        """Run a package's own Lua that minds restarts of Redis; see `run_guarded`."""
+        return await run_guarded(self._route, channel, source, names, args)
 
     @property
     def redis_time(self) -> int:

@@ -69,8 +69,7 @@ class Durable:
 
     def notice(self, channel: str, to: str, body: dict[str, Any]) -> None:
         """Tell one viewer after the commit; twice when this process dies at the wrong moment."""
-        payload = msgpack.packb([channel, to, msgpack.packb(body)])
-        self._steps.append(("notice", f"channel {stem(channel)}", payload))
+        self._steps.append(_notice_step(channel, to, body))
 
     def control(self, body: dict[str, Any]) -> None:
         """Tell every process after the commit; repeated as `notice` is."""
@@ -103,6 +102,13 @@ async def add(transaction: Queries, p: Publish) -> None:
 async def add_control(transaction: Queries, body: dict[str, Any]) -> None:
     """Tell every process from within somebody else's transaction, as `add` publishes."""
     await _insert(transaction, [("control", "control", msgpack.packb(body))])
+
+
+async def add_notices(
+    transaction: Queries, notices: Iterable[tuple[str, str, dict[str, Any]]]
+) -> None:
+    """Tell viewers (channel, who, body) from within somebody else's transaction, as `add` does."""
+    await _insert(transaction, [_notice_step(*notice) for notice in notices])
 
 
 async def sweep(ctx: Context, *, older_than: float = SWEEP_AFTER) -> int:
@@ -153,6 +159,11 @@ def _publish_step(p: Publish) -> Step:
     values = p._asdict()
     payload = msgpack.packb({**values, "flags": int(p.flags)})
     return "publish", f"channel {stem(p.channel)}", payload
+
+
+def _notice_step(channel: str, to: str, body: dict[str, Any]) -> Step:
+    payload = msgpack.packb([channel, to, msgpack.packb(body)])
+    return "notice", f"channel {stem(channel)}", payload
 
 
 def _stored_publish(payload: bytes) -> Publish:

@@ -14,6 +14,7 @@ CREATE TABLE products (
     hold_seconds  integer NOT NULL DEFAULT 300 CHECK (hold_seconds BETWEEN 5 AND 604800),
     stopped       boolean NOT NULL DEFAULT false,
     version       bigint NOT NULL DEFAULT 1,
+    mirrored      bigint NOT NULL DEFAULT 0,
     stock_epoch   bigint NOT NULL DEFAULT 0,
     created_by    bigint REFERENCES members,
     created_at    timestamptz NOT NULL DEFAULT now(),
@@ -26,7 +27,9 @@ COMMENT ON COLUMN products.per_person IS 'How many one person may hold and have 
 COMMENT ON COLUMN products.source IS 'Where an import took it from, so that a second one changes it instead.';
 COMMENT ON COLUMN products.hold_seconds IS 'How long a reservation is held for whoever made it.';
 COMMENT ON COLUMN products.version IS 'Counts every change that Redis has to learn of; its row lock orders them.';
+COMMENT ON COLUMN products.mirrored IS 'The version that Redis has learned of.';
 COMMENT ON COLUMN products.stock_epoch IS 'Since when (ms) Redis has kept its holds; entries of an older one are void.';
+CREATE INDEX products_unmirrored ON products (id) WHERE mirrored < version;
 CREATE UNIQUE INDEX products_code ON products (code) WHERE archived_at IS NULL;
 
 CREATE TABLE variants (
@@ -82,7 +85,6 @@ CREATE TABLE coupons (
     currency   text CHECK (currency ~ '^[A-Z]{3}$'),
     cap        integer NOT NULL CHECK (cap > 0),
     claimed    integer NOT NULL DEFAULT 0 CHECK (claimed >= 0),
-    told       integer NOT NULL DEFAULT 0,
     ends_at    timestamptz NOT NULL,
     created_by bigint REFERENCES members,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -164,7 +166,6 @@ CREATE TABLE coupon_claims (
     used_at        timestamptz,
     PRIMARY KEY (coupon_id, person)
 );
-COMMENT ON COLUMN coupons.told IS 'How many claims the room was told of.';
 COMMENT ON COLUMN coupon_claims.reservation_id IS 'Where it is used; free again when that reservation ends without an order.';
 
 CREATE TABLE waiting (

@@ -156,16 +156,12 @@ class OrderChanged(TypedDict):
 
 
 class OrderSpoken(TypedDict):
-    """A notice: what became of a comment that meant to buy.
-
-    `outcome` is ok, an error word, or `ask.` and what is asked back; `text` is the comment.
-    """
+    """A notice: what became of a comment that meant to buy; `outcome` is ok or an error word."""
 
     event: Literal["order.spoken"]
     message: str
     outcome: str
     text: str
-    product: NotRequired[str]
     reservation: NotRequired[ReservationInfo]
 
 
@@ -190,13 +186,6 @@ class CouponCounted(TypedDict):
     id: str
     claimed: int
     cap: int
-
-
-class CouponEnded(TypedDict):
-    """A coupon can be claimed no more; who claimed it still has it."""
-
-    event: Literal["coupon.ended"]
-    id: str
 
 
 class GiveawayOpened(TypedDict):
@@ -242,7 +231,6 @@ PUSHES = (
     OrderSpoken,
     CouponDropped,
     CouponCounted,
-    CouponEnded,
     GiveawayOpened,
     GiveawayDrawn,
 )
