@@ -137,7 +137,8 @@ CREATE TABLE coupon_claims (
     coupon_id bigint NOT NULL,
     person text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    reservation_id uuid
+    reservation_id uuid,
+    used_at timestamp with time zone
 );
 
 COMMENT ON COLUMN coupon_claims.reservation_id IS 'Where it is used; free again when that reservation ends without an order.';
@@ -478,6 +479,7 @@ CREATE TABLE products (
     hold_seconds integer DEFAULT 300 NOT NULL,
     stopped boolean DEFAULT false NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
+    mirrored bigint DEFAULT 0 NOT NULL,
     stock_epoch bigint DEFAULT 0 NOT NULL,
     created_by bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -503,6 +505,8 @@ COMMENT ON COLUMN products.source IS 'Where an import took it from, so that a se
 COMMENT ON COLUMN products.hold_seconds IS 'How long a reservation is held for whoever made it.';
 
 COMMENT ON COLUMN products.version IS 'Counts every change that Redis has to learn of; its row lock orders them.';
+
+COMMENT ON COLUMN products.mirrored IS 'The version that Redis has learned of.';
 
 COMMENT ON COLUMN products.stock_epoch IS 'Since when (ms) Redis has kept its holds; entries of an older one are void.';
 
@@ -1324,6 +1328,8 @@ CREATE INDEX product_pins_broadcast ON product_pins USING btree (broadcast_id, p
 CREATE UNIQUE INDEX product_pins_one ON product_pins USING btree (room_id) WHERE (unpinned_at IS NULL);
 
 CREATE UNIQUE INDEX products_code ON products USING btree (code) WHERE (archived_at IS NULL);
+
+CREATE INDEX products_unmirrored ON products USING btree (id) WHERE (mirrored < version);
 
 CREATE INDEX questions_id ON questions USING btree (id);
 

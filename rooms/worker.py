@@ -15,6 +15,8 @@ from rooms.reactions import actions as reactions
 from rooms.search import actions as search
 from rooms.search.encode import tsvector
 from rooms.shop.show import sales
+from rooms.shop.stock import actions as stock
+from rooms.shop.stock import saving as stock_saving
 from rooms.shop.webhooks import sending
 from server.context import Context
 from server.database import Transaction
@@ -52,6 +54,12 @@ HANDLERS: Mapping[str, Handler] = {
     "product.changed": stands_already,
     "product.removed": stands_already,
     "purchase.made": stands_already,
+    "reservation.held": stock_saving.held,
+    "reservation.released": stock_saving.ended,
+    "reservation.expired": stock_saving.ended,
+    "reservation.void": stock_saving.ended,
+    "waiting.joined": stock_saving.joined,
+    "waiting.left": stock_saving.left,
     "coupon.dropped": stands_already,
     "giveaway.opened": stands_already,
     "giveaway.drawn": stands_already,
@@ -79,6 +87,8 @@ class Chore(NamedTuple):
 CHORES: Sequence[Chore] = (
     Chore("questions.votes", 1, questions.tell_votes),
     Chore("shop.sales", 1, sales.tell_turns),
+    Chore("shop.expire", 1, stock.expire_all),
+    Chore("shop.mirror", 2, stock.mirror_all),
     Chore("search.fold", 5, search.fold),
     Chore("search.analyse", 30, search.analyse),
     Chore("moderation.tidy", 3600, moderation.tidy),

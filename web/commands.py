@@ -18,6 +18,7 @@ from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from rooms.shop.show import actions as show
 from rooms.shop.show import figures, sales
+from rooms.shop.stock import commands as stock
 from server.context import Context, Viewer
 from server.errors import Refused
 from server.product import Command
@@ -115,6 +116,13 @@ COMMANDS: Mapping[str, Command] = {
     "sale.end": plain(sales.end),
     "shop.stop": plain(show.stop),
     "shop.resume": plain(partial(show.stop, stopped=False)),
+    # The shop's.
+    "product.reserve": plain(stock.reserve),
+    "reservation.release": plain(stock.release),
+    "product.wait": plain(stock.wait),
+    "product.leave": plain(stock.leave),
+    "stock.set": plain(stock.set_total),
+    "stock.see": plain(stock.see),
     # The moderators'.
     "comment.hide": staff(moderation.hide),
     "comment.restore": staff(moderation.restore),

@@ -26,7 +26,11 @@ OF_STAFF = {
     *("action.logged",),
 }
 """On the staff channel of a room, which is not stored."""
-INWARD = {"question.vote_cast"}
+INWARD = {
+    "question.vote_cast",
+    *("reservation.held", "reservation.released", "reservation.expired", "reservation.void"),
+    *("waiting.joined", "waiting.left"),
+}
 """Travels to the database alone."""
 
 

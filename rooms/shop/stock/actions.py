@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
-
 from uuid import UUID
 
 from rooms.rules import message_id, message_uuid

@@ -213,7 +213,7 @@ WHERE d.product_id = ANY ($1::bigint[]) AND b.state IN ('scheduled', 'live');
 
 -- due --
 -- Products with holds whose time is over, and which those are. $1 time.
-SELECT product_id, (array_agg(id ORDER BY until) FILTER (WHERE until < $1 - interval '2 minutes'))[1:100] AS ids
+SELECT product_id, (array_agg(id ORDER BY until) FILTER (WHERE until < $1::timestamptz - interval '2 minutes'))[1:100] AS ids
 FROM reservations WHERE state = 'held' AND until <= $1
 GROUP BY product_id ORDER BY min(until) LIMIT 200;
 

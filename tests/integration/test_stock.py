@@ -1,0 +1,144 @@
+"""Reserving, letting go, running out: against real Postgres and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from rooms.shop.rules import HoldState
+from rooms.shop.stock import actions, reads
+from server.errors import Refused
+from server.settings import Settings
+from tests.integration.market import Market, market
+
+
+@pytest.fixture
+async def shop(settings: Settings) -> AsyncIterator[Market]:
+    async with market(settings) as opened:
+        yield opened
+
+
+async def refused(attempt: Any) -> Refused:
+    with pytest.raises(Refused) as caught:
+        await attempt
+    return caught.value
+
+
+async def test_what_is_held_is_no_longer_available(shop: Market) -> None:
+    cup = await shop.product(3)
+    ken = shop.town.guest("Ken")
+
+    held, title = await actions.reserve(shop.ctx, ken, shop.wanted(cup, 2))
+
+    stands = (await shop.stands(cup)).variants[cup.variants[0].id]
+    assert (held.state, held.price, held.amount, title) == (HoldState.HELD, 1000, 2000, "Cup")
+    assert 0 < held.until - held.at <= 300_000
+    assert (stands.held, stands.available) == (2, 1)
+
+
+async def test_the_last_one_goes_to_one_of_many(shop: Market) -> None:
+    cup = await shop.product(3)
+
+    outcomes = await asyncio.gather(
+        *(
+            actions.reserve(shop.ctx, shop.town.guest(f"Ken {n}"), shop.wanted(cup))
+            for n in range(20)
+        ),
+        return_exceptions=True,
+    )
+
+    codes = [o.code for o in outcomes if isinstance(o, Refused)]
+    assert codes == ["sold_out"] * 17
+    assert (await shop.stands(cup)).variants[cup.variants[0].id].available == 0
+
+
+async def test_the_same_key_holds_once(shop: Market) -> None:
+    cup = await shop.product(3)
+    ken = shop.town.guest("Ken")
+    wanted = shop.wanted(cup, key="k")
+
+    first = await actions.reserve(shop.ctx, ken, wanted)
+    second = await actions.reserve(shop.ctx, ken, wanted)
+    other = await refused(actions.reserve(shop.ctx, ken, shop.wanted(cup, 2, key="k")))
+
+    assert first == second
+    assert other.code == "duplicate_conflict"
+    assert (await shop.stands(cup)).variants[cup.variants[0].id].held == 1
+
+
+async def test_refusals_name_what_is_wrong(shop: Market) -> None:
+    cup = await shop.product(5, per_person=2)
+    ken = shop.town.guest("Ken")
+
+    async def code(wanted: Any) -> tuple[str, dict[str, Any]]:
+        refusal = await refused(actions.reserve(shop.ctx, ken, wanted))
+        return refusal.code, refusal.details
+
+    assert await code(shop.wanted(cup, price=900)) == ("expired", {"price": 1000})
+    assert await code(shop.wanted(cup, 3)) == ("limit_reached", {"most": 2, "left": 2})
+    assert (await code(shop.wanted(cup, variant_id="999")))[0] == "not_found"
+    assert (await code(shop.wanted(cup, product_id="999")))[0] == "not_found"
+    await shop.ctx.db.run("UPDATE products SET stopped = true")
+    await shop.changed(cup)
+    assert await code(shop.wanted(cup)) == ("unavailable", {"stopped": True})
+
+
+async def test_what_is_let_go_can_be_had_again(shop: Market) -> None:
+    cup = await shop.product(1)
+    ken, ann = shop.town.guest("Ken"), shop.town.guest("Ann")
+    held, _ = await actions.reserve(shop.ctx, ken, shop.wanted(cup, key="k"))
+
+    stranger = await actions.release(shop.ctx, held.id, ann.id, product_id=cup.id)
+    own = await actions.release(shop.ctx, held.id, ken.id, product_id=cup.id)
+    again = await actions.release(shop.ctx, held.id, ken.id, product_id=cup.id)
+    await shop.save(cup)
+
+    assert (stranger, own, again) == (False, True, False)
+    await actions.reserve(shop.ctx, ann, shop.wanted(cup))
+    repeated, _ = await actions.reserve(shop.ctx, ken, shop.wanted(cup, key="k"))
+    assert repeated.state is HoldState.RELEASED
+
+
+async def test_what_runs_out_is_saved_and_told(shop: Market) -> None:
+    cup = await shop.product(1)
+    ken = shop.town.guest("Ken")
+    held, _ = await actions.reserve(shop.ctx, ken, shop.wanted(cup))
+    await shop.save(cup)
+
+    await shop.wind_on(cup, 301)
+    await actions.expire(shop.ctx, cup.id)
+    await shop.save(cup)
+
+    [(saved, _)] = await reads.reservations(shop.ctx.db, [held.id])
+    assert saved.state is HoldState.EXPIRED
+    assert [(who, body["why"]) for who, body in await shop.notices()] == [(ken.id, "expired")]
+    assert await shop.outgoing() == ["reservation.held", "reservation.expired"]
+    assert (await shop.stands(cup)).variants[cup.variants[0].id].available == 1
+
+
+async def test_a_hold_runs_out_without_the_worker_when_somebody_asks(shop: Market) -> None:
+    cup = await shop.product(1)
+    await actions.reserve(shop.ctx, shop.town.guest("Ken"), shop.wanted(cup))
+    await shop.wind_on(cup, 301)
+
+    held, _ = await actions.reserve(shop.ctx, shop.town.guest("Ann"), shop.wanted(cup))
+
+    assert held.state is HoldState.HELD
+
+
+async def test_pages_read_what_is_left_also_without_redis(shop: Market) -> None:
+    cup = await shop.product(3)
+    unasked = await reads.left(shop.ctx, [cup.id])
+    await actions.reserve(shop.ctx, shop.town.guest("Ken"), shop.wanted(cup, 2))
+    await shop.save(cup)
+    asked = await reads.left(shop.ctx, [cup.id])
+    await shop.restart_redis(cup)
+
+    lost = await reads.left(shop.ctx, [cup.id])
+
+    variant = cup.variants[0].id
+    assert unasked[cup.id].variants == {variant: (3, 0)}
+    assert asked[cup.id].variants == lost[cup.id].variants == {variant: (1, 2)}
