@@ -48,6 +48,10 @@ class Scripted:
         self.before: str | None = None
         """Where that history goes on."""
         self.window: list[tuple[int, int, dict[str, Any]]] = []
+        self.answers: dict[str, dict[str, Any]] = {}
+        """What commands are answered with, by their names."""
+        self.shelf: dict[str, Any] = {}
+        """What the room sells, as GET shelf answers."""
         self._sockets: dict[WebSocket, bool] = {}
         self._loop = asyncio.new_event_loop()
         self._server = uvicorn.Server(
@@ -134,6 +138,10 @@ class Scripted:
             found = [message.as_json() for message in self.older]
             return JSONResponse({"messages": found, "before": self.before})
 
+        async def shelf(_: Request) -> Response:
+            self.heard.append({"cmd": "GET shelf", "args": {}})
+            return JSONResponse(self.shelf)
+
         async def media(request: Request) -> Response:
             if self.media is None:
                 return Response("", 404)
@@ -157,6 +165,7 @@ class Scripted:
                 Route("/v1/ticket", ticket, methods=["POST"]),
                 Route("/v1/guest", guest, methods=["POST"]),
                 Route("/v1/rooms/1/messages", messages),
+                Route("/v1/rooms/1/shelf", shelf),
                 Route("/media/{name}", media),
                 WebSocketRoute("/v1/live", self._live),
                 *preferences.routes,
@@ -190,6 +199,8 @@ class Scripted:
             return None
         if name in self.refusals:
             return {"error": self.refusals[name]}
+        if name in self.answers:
+            return {"ok": self.answers[name]}
         if name == "comment.post":
             return {"ok": self._posted()}
         if name in ("subscribe", "history"):

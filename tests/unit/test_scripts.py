@@ -7,11 +7,15 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from rooms.shop.money import EXPONENTS
+from tests.browser.goods import flash, goods
 from web.pages.people import hue
+from web.pages.shelf import offer_of
 from web.static_files import LINE_COMMENT, static_files, without_comments
 
 ROOT = Path(__file__).parents[2]
@@ -22,10 +26,17 @@ SCRIPTS = sorted(STATIC.rglob("*.js"))
 @pytest.mark.node
 def test_the_tests_of_the_scripts_pass():
     people = json.dumps([hue(person) for person in ("m42", "g0123456789abcdef", "m1")])
+    exponents = json.dumps(dict(EXPONENTS))
+    sold = [
+        goods(1, "Serum", 12, 40, sale=flash()),
+        goods(2, "Cream", 0),
+        goods(3, "Gel", 200, price=1980, sale=flash(1500, starts=60)),
+    ]
+    told = [(product, asdict(offer_of(product))) for product in sold]
 
     done = subprocess.run(
         ["node", "--test", *map(str, sorted((ROOT / "tests/unit/scripts").glob("*.test.js")))],
-        env={**os.environ, "HUES": people},
+        env={**os.environ, "HUES": people, "EXPONENTS": exponents, "OFFERS": json.dumps(told)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -78,6 +89,15 @@ def test_the_live_room_needs_little_script():
 
     assert len(modules) <= 10
     assert size <= 25 * 1024
+
+
+def test_what_sells_comes_after_the_live_room_and_is_small():
+    files = static_files()
+    first = files.modules("live/main.js")
+    later = [module for module in files.modules("live/shelf.js") if module not in first]
+
+    assert len(later) <= 6
+    assert sum(len(files.files[module].packed or b"") for module in later) <= 13 * 1024
 
 
 def test_an_ordinary_page_needs_very_little_script():

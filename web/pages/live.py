@@ -19,6 +19,7 @@ from rooms.questions.rules import Question
 from rooms.rules import Broadcast, Position, Room, State
 from server.context import Viewer
 from web.pages.rendering import community_of, now_of, render, viewer_of
+from web.pages.shelf import EMPTY, offer_of, picture_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class LiveRoom:
     """Whether the comment that was just sent waits for review."""
     asking: bool = False
     """Whether the draft is meant as a question."""
+    shop: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    """What is sold, as GET shelf answers."""
 
 
 def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
@@ -68,6 +71,9 @@ def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
         held=live.held,
         hearts=live.hearts,
         embed=playing(show.video_url) if show and embedded else "",
+        shop=live.shop,
+        offer_of=offer_of,
+        picture_of=picture_of,
         page_data=block(_page_data(request, live)),
         linked_data=block(linked_data(show)) if show else "",
     )
@@ -137,6 +143,12 @@ def sign_in_address(request: Request) -> str:
     return f"/sign-in?back={request.url.path}" if "sign_in" in names else ""
 
 
+def giveaways_address(request: Request) -> str:
+    """Give the address below which draws are checked: pages, or what programs read."""
+    names = {getattr(route, "name", "") for route in request.app.routes}
+    return "/giveaways/" if "giveaway" in names else "/v1/giveaways/"
+
+
 def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
     show = live.room.broadcast
     return {
@@ -149,6 +161,8 @@ def _page_data(request: Request, live: LiveRoom) -> dict[str, Any]:
         "position": place_data(live.place),
         "asking": live.asking,
         "sign_in": sign_in_address(request),
+        "shop": live.shop,
+        "giveaways": giveaways_address(request),
     }
 
 

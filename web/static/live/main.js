@@ -224,6 +224,7 @@ for (const tab of tabs) {
     choose(next);
   });
 }
+export { comments, isOver, page, room, words };
 const phone = matchMedia('(max-width: 599px), (max-width: 899px) and (min-height: 500px)');
 const isOver = () => phone.matches && document.body.classList.contains('tall');
 function place() {

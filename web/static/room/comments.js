@@ -7,7 +7,7 @@ import { commentFrom, commentOf, fillRow, fillText, isStaff, walkRows } from './
  * @typedef {import('../core/connection.js').Item} Item
  * @typedef {import('./rows.js').Comment} Comment
  * @typedef {import('./outbox.js').Draft} Draft
- * @typedef {Comment & {answer?: {author: {id: string, name: string}, text?: string}, votes?: number, reactions?: {kind: string, count: number, own: boolean}[]}} Shown
+ * @typedef {Comment & {answer?: {author: {id: string, name: string}, text?: string}, votes?: number, row?: HTMLElement, reactions?: {kind: string, count: number, own: boolean}[]}} Shown
  * @typedef {{words: Words, room: string, me: () => string | undefined, open: (comment: Comment) => void, retry: (cmid: string) => void, drop: (cmid: string) => void, say: (text: string) => void, speak: () => string, allComments: () => void}} How
  */
 
@@ -216,6 +216,7 @@ export class CommentList extends HTMLElement {
 
   /** @param {Shown} comment @returns {HTMLElement} */
   makeRow(comment) {
+    if (comment.row) return comment.row;
     if (comment.marker) { const row = clone('gap-row'); row.textContent = comment.marker; return row; }
     if (comment.answer) return this.#answerRow(comment);
     return fillRow(clone('comment-row'), comment, this.words);
