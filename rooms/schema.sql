@@ -153,6 +153,7 @@ CREATE TABLE coupons (
     currency text,
     cap integer NOT NULL,
     claimed integer DEFAULT 0 NOT NULL,
+    told integer DEFAULT 0 NOT NULL,
     ends_at timestamp with time zone NOT NULL,
     created_by bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -166,6 +167,8 @@ CREATE TABLE coupons (
     CONSTRAINT coupons_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT coupons_percent_check CHECK (((percent >= 1) AND (percent <= 100)))
 );
+
+COMMENT ON COLUMN coupons.told IS 'How many claims the room was told of.';
 
 ALTER TABLE coupons ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME coupons_id_seq

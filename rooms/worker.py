@@ -14,6 +14,7 @@ from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from rooms.search import actions as search
 from rooms.search.encode import tsvector
+from rooms.shop.gifts import actions as gifts
 from rooms.shop.show import sales
 from rooms.shop.stock import actions as stock
 from rooms.shop.stock import saving as stock_saving
@@ -61,6 +62,7 @@ HANDLERS: Mapping[str, Handler] = {
     "waiting.joined": stock_saving.joined,
     "waiting.left": stock_saving.left,
     "coupon.dropped": stands_already,
+    "coupon.ended": stands_already,
     "giveaway.opened": stands_already,
     "giveaway.drawn": stands_already,
     **moderation.handlers,
@@ -87,6 +89,7 @@ class Chore(NamedTuple):
 CHORES: Sequence[Chore] = (
     Chore("questions.votes", 1, questions.tell_votes),
     Chore("shop.sales", 1, sales.tell_turns),
+    Chore("shop.coupons", 1, gifts.tell_claims),
     Chore("shop.expire", 1, stock.expire_all),
     Chore("shop.mirror", 2, stock.mirror_all),
     Chore("search.fold", 5, search.fold),

@@ -16,6 +16,7 @@ from rooms.comments import actions as comments
 from rooms.community.reads import CommunityCache
 from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
+from rooms.shop.gifts import actions as gifts
 from rooms.shop.show import actions as show
 from rooms.shop.show import figures, sales
 from rooms.shop.stock import commands as stock
@@ -91,6 +92,8 @@ COMMANDS: Mapping[str, Command] = {
     "question.ask": near(comments.ask),
     "question.vote": plain(questions.vote),
     "question.unvote": plain(partial(questions.vote, removed=True)),
+    "coupon.claim": plain(gifts.claim),
+    "giveaway.enter": plain(gifts.enter),
     # The host's, and the team's on the stage.
     "question.answer": plain(questions.answer),
     "question.mark": plain(questions.mark),
@@ -114,6 +117,10 @@ COMMANDS: Mapping[str, Command] = {
     "sale.start": plain(sales.start),
     "sale.extend": plain(sales.extend),
     "sale.end": plain(sales.end),
+    "coupon.drop": plain(gifts.drop),
+    "coupon.end": plain(gifts.end),
+    "giveaway.open": plain(gifts.open_giveaway),
+    "giveaway.draw": plain(gifts.draw),
     "shop.stop": plain(show.stop),
     "shop.resume": plain(partial(show.stop, stopped=False)),
     # The shop's.

@@ -85,6 +85,7 @@ CREATE TABLE coupons (
     currency   text CHECK (currency ~ '^[A-Z]{3}$'),
     cap        integer NOT NULL CHECK (cap > 0),
     claimed    integer NOT NULL DEFAULT 0 CHECK (claimed >= 0),
+    told       integer NOT NULL DEFAULT 0,
     ends_at    timestamptz NOT NULL,
     created_by bigint REFERENCES members,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -166,6 +167,7 @@ CREATE TABLE coupon_claims (
     used_at        timestamptz,
     PRIMARY KEY (coupon_id, person)
 );
+COMMENT ON COLUMN coupons.told IS 'How many claims the room was told of.';
 COMMENT ON COLUMN coupon_claims.reservation_id IS 'Where it is used; free again when that reservation ends without an order.';
 
 CREATE TABLE waiting (

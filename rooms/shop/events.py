@@ -156,12 +156,16 @@ class OrderChanged(TypedDict):
 
 
 class OrderSpoken(TypedDict):
-    """A notice: what became of a comment that meant to buy; `outcome` is ok or an error word."""
+    """A notice: what became of a comment that meant to buy.
+
+    `outcome` is ok, an error word, or `ask.` and what is asked back; `text` is the comment.
+    """
 
     event: Literal["order.spoken"]
     message: str
     outcome: str
     text: str
+    product: NotRequired[str]
     reservation: NotRequired[ReservationInfo]
 
 
@@ -186,6 +190,13 @@ class CouponCounted(TypedDict):
     id: str
     claimed: int
     cap: int
+
+
+class CouponEnded(TypedDict):
+    """A coupon can be claimed no more; who claimed it still has it."""
+
+    event: Literal["coupon.ended"]
+    id: str
 
 
 class GiveawayOpened(TypedDict):
@@ -231,6 +242,7 @@ PUSHES = (
     OrderSpoken,
     CouponDropped,
     CouponCounted,
+    CouponEnded,
     GiveawayOpened,
     GiveawayDrawn,
 )

@@ -349,12 +349,13 @@ export interface OrderChanged {
   order: OrderInfo;
 }
 
-/** A notice: what became of a comment that meant to buy; `outcome` is ok or an error word. */
+/** A notice: what became of a comment that meant to buy. `outcome` is ok, an error word, or `ask.` and what is asked back; `text` is the comment. */
 export interface OrderSpoken {
   event: "order.spoken";
   message: string;
   outcome: string;
   text: string;
+  product?: string;
   reservation?: ReservationInfo;
 }
 
@@ -377,6 +378,12 @@ export interface CouponCounted {
   id: string;
   claimed: number;
   cap: number;
+}
+
+/** A coupon can be claimed no more; who claimed it still has it. */
+export interface CouponEnded {
+  event: "coupon.ended";
+  id: string;
 }
 
 /** Whoever enters before `closes_at` may win; the commitment is the SHA-256 of the seed. */
@@ -619,6 +626,7 @@ export type Push =
   | CommentsUnpurged
   | CouponCounted
   | CouponDropped
+  | CouponEnded
   | GiveawayDrawn
   | GiveawayOpened
   | HeldApproved
