@@ -25,6 +25,7 @@ from web.pages import (
     search,
     settings,
     setup,
+    shop_settings,
     studio,
     texts,
 )
@@ -56,6 +57,7 @@ routes: list[BaseRoute] = [
     *studio.routes,
     *console.routes,
     *settings.routes,
+    *shop_settings.routes,
     *looks.routes,
     *setup.routes,
     *texts.routes,

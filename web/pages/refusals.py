@@ -128,4 +128,6 @@ def _of_field(words: Translator) -> dict[str, str]:
         "joining": words.gettext("Choose who may join."),
         "texts": words.gettext("A page has at most 20,000 characters."),
         "role": words.gettext("Choose one of the roles."),
+        "url": words.gettext("Enter an address that begins with https://"),
+        "checkout_url": words.gettext("Enter an address that begins with https://"),
     }
