@@ -113,6 +113,7 @@ COMMANDS: Mapping[str, Command] = {
     "rundown.move": plain(show.move),
     "rundown.plan": plain(show.plan),
     "sales.list": plain(figures.listed),
+    "sales.orders": plain(figures.orders),
     "sales.people": plain(figures.people),
     "sale.start": plain(sales.start),
     "sale.extend": plain(sales.extend),

@@ -15,6 +15,7 @@ from rooms.comments import actions as comments
 from rooms.rules import Room
 from rooms.shop.catalogue import reads as catalogue
 from rooms.shop.show import actions, figures, sales
+from rooms.shop.stock import commands as stock
 from server.context import Viewer
 from server.errors import Refused
 from server.settings import Settings
@@ -191,6 +192,32 @@ async def test_everything_of_a_show_stops_and_goes_on_but_for_what_had_stopped_b
     ]
 
 
+async def test_what_the_host_decides_holds_for_the_next_who_reserves(show: Show) -> None:
+    w, host, room, _ = show
+    one = await product(w)
+    variant = str(await w.db.value("SELECT id FROM variants WHERE product_id = $1", int(one)))
+    await actions.pin(w.ctx, host, {"room": room.id, "product": one})
+    wish = {"product": one, "variant": variant, "quantity": 1, "room": room.id}
+
+    async def reserves(name: str) -> dict[str, Any]:
+        reply = await stock.reserve(w.ctx, w.guest(name), {**wish, "key": name})
+        return dict(reply["reservation"])
+
+    before = await reserves("Aoi")
+    sale = {"room": room.id, "product": one, "price": 3960, "total": 5, "minutes": 5}
+    started = await sales.start(w.ctx, host, sale)
+    during = await reserves("Ren")
+    await sales.end(w.ctx, host, {"sale": started["sale"]["id"]})
+    after = await reserves("Mio")
+    await actions.stop(w.ctx, host, {"room": room.id})
+    stopped = await refused(reserves("Jun"))
+    await actions.stop(w.ctx, host, {"room": room.id}, stopped=False)
+    again = await reserves("Jun")
+
+    assert [each["price"] for each in (before, during, after, again)] == [4950, 3960, 4950, 4950]
+    assert (stopped.code, stopped.details["stopped"]) == ("unavailable", True)
+
+
 async def test_only_hosts_sell(show: Show) -> None:
     w, host, room, broadcast = show
     one = await product(w)
@@ -269,6 +296,7 @@ async def test_figures_tell_how_a_show_sells_and_who_bought(show: Show) -> None:
 
     found = await figures.listed(w.ctx, host, {"room": room.id})
     who = await figures.people(w.ctx, host, {"room": room.id, "product": one})
+    orders = await figures.orders(w.ctx, host, {"room": room.id})
     hits = await figures.find(w.ctx, host, {"text": "ser"})
 
     assert (found["orders"], found["units"], found["pinned"]) == (2, 3, two)
@@ -278,6 +306,7 @@ async def test_figures_tell_how_a_show_sells_and_who_bought(show: Show) -> None:
     assert (first["holding"], first["waiting"]) == (1, 0)
     assert (second["product"]["id"], second["planned"], second["sold"]) == (two, False, 0)
     assert {row["name"] for row in who["bought"]} == {"Aoi", "Ren", "Jun"}
+    assert {row["id"] for row in orders["orders"]} == {row["id"] for row in who["bought"]}
     assert [row["name"] for row in who["holding"]] == ["Mio"]
     assert {row["name"] for row in who["asked"]} == {"Aoi", "Ren", "Yo"}
     assert [each["id"] for each in hits["products"]] == [one]

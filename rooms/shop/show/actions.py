@@ -12,7 +12,7 @@ from rooms.shop.catalogue import reads as catalogue
 from rooms.shop.events import ProductChanged, ProductPinned, ProductRemoved, ProductUnpinned
 from rooms.shop.rules import number
 from rooms.shop.show import rules
-from rooms.shop.show.telling import SQL, info_of, say, tell_change
+from rooms.shop.show.telling import SQL, info_of, mirror, say, stock_of, tell_change
 from server.context import Context, Viewer
 from server.errors import Refused
 from server.outbox import Durable, durable
@@ -21,6 +21,7 @@ from server.outbox import Durable, durable
 async def add(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str, Any]:
     """Put a product at the end of a rundown {broadcast, product, planned_at? (ms)}."""
     product_id, planned = number(args, "product"), rules.planned(args.get("planned_at"))
+    left = await stock_of(ctx, product_id)
     async with durable(ctx) as d:
         broadcast, room = await _rundown(d, viewer, args)
         product = await catalogue.product(d, product_id, at=ctx.clock())
@@ -35,7 +36,7 @@ async def add(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str
             await d.run(SQL.rundown_add, broadcast, product_id, planned)
             known.append(product_id)
             if _is_now(room, broadcast):
-                info = await info_of(ctx, product)
+                info = info_of(ctx, product, left)
                 say(d, room.id, ProductChanged(event="product.changed", product=info))
     return _order(known)
 
@@ -81,6 +82,7 @@ async def plan(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[st
 async def pin(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str, Any]:
     """Show a product {room, product} above the comments, in place of any before it."""
     room_id, product_id = room_number(args.get("room")), number(args, "product")
+    left = await stock_of(ctx, product_id)
     async with durable(ctx) as d:
         room = await _selling(d, viewer, room_id)
         await d.run(SQL.lock_room, room_id)
@@ -96,7 +98,7 @@ async def pin(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str
         at = rules.moment(now)
         await d.run(SQL.pin_close, room_id, at)
         await d.run(SQL.pin_add, room_id, int(on.id) if on else None, product_id, second, at)
-        info = await info_of(ctx, product)
+        info = info_of(ctx, product, left)
         say(d, room.id, ProductPinned(event="product.pinned", product=info, second=second))
     return {"product": str(product_id), "second": second}
 
@@ -122,13 +124,15 @@ async def stop(
     reservation may still pay.
     """
     room_id, wanted = room_number(args.get("room")), _products(args.get("products"))
+    shown = {row["product_id"] for row in await ctx.db.all(SQL.on_show, room_id)}
+    left = await stock_of(ctx, *shown)
     async with durable(ctx) as d:
         room = await _selling(d, viewer, room_id)
-        shown = {row["product_id"] for row in await d.all(SQL.on_show, room_id)}
         ids = sorted(shown if wanted is None else shown & wanted)
         changed = sorted(row["id"] for row in await d.all(SQL.stop, ids, stopped))
         for product_id in changed:
-            await tell_change(ctx, d, product_id, room.id)
+            await tell_change(ctx, d, product_id, left, room.id)
+    await mirror(ctx, changed)
     return {"products": [str(id) for id in changed], "stopped": stopped}
 
 

@@ -15,7 +15,7 @@ from rooms.shop.catalogue import reads as catalogue
 from rooms.shop.events import ProductInfo
 from rooms.shop.rules import number
 from rooms.shop.show import rules
-from rooms.shop.show.telling import SQL, infos_of
+from rooms.shop.show.telling import SQL, info_of, stock_of
 from server.context import Context, Viewer
 from server.database import Queries
 from server.errors import Refused
@@ -34,6 +34,8 @@ class Line(TypedDict):
     product: ProductInfo
     planned: bool
     planned_at: int | None
+    shown: bool
+    """Whether it was pinned in this broadcast, or is."""
     orders: int
     sold: int
     holding: int
@@ -73,6 +75,12 @@ async def people(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[
     }
 
 
+async def orders(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the newest orders of a show {room, broadcast?}, whatever became of them."""
+    _, broadcast = await _shown(ctx, viewer, args)
+    return {"orders": _rows(await ctx.db.all(SQL.bought_by, broadcast, None))}
+
+
 async def find(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str, Any]:
     """Find products that are sold {text?}, by words of the title or by the code."""
     require(viewer, Action.SELL)
@@ -80,7 +88,8 @@ async def find(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[st
     plain = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     rows = await ctx.db.all(SQL.find_products, f"%{plain}%", text)
     products = await catalogue.products(ctx.db, [row["id"] for row in rows], at=ctx.clock())
-    return {"products": await infos_of(ctx, products)}
+    left = await stock_of(ctx, *(product.id for product in products))
+    return {"products": [info_of(ctx, product, left) for product in products]}
 
 
 async def of_show(ctx: Context, room_id: int, broadcast: int | None) -> Figures:
@@ -89,14 +98,17 @@ async def of_show(ctx: Context, room_id: int, broadcast: int | None) -> Figures:
     ids = [row["product_id"] for row in entries]
     sold = await ctx.db.all(SQL.sold, broadcast)
     busy = {row["id"]: row for row in await _busy(ctx, ids)}
+    shown = {row["product_id"] for row in await ctx.db.all(SQL.shown_before, broadcast)}
     pinned = await ctx.db.one(SQL.pin_open, room_id)
     products = await catalogue.products(ctx.db, ids, at=ctx.clock())
-    infos = {info["id"]: info for info in await infos_of(ctx, products)}
+    left = await stock_of(ctx, *ids)
+    infos = {product.id: info_of(ctx, product, left) for product in products}
     lines = [
         Line(
             product=infos[str(row["product_id"])],
             planned=row["planned"],
             planned_at=_ms(row["planned_at"]),
+            shown=row["product_id"] in shown,
             orders=sum(s["orders"] for s in sold if s["product_id"] == row["product_id"]),
             sold=int(sum(s["units"] for s in sold if s["product_id"] == row["product_id"])),
             holding=busy[row["product_id"]]["holding"],
@@ -143,7 +155,10 @@ async def _shown(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> tuple
 
 
 def _rows(rows: list[Record]) -> list[dict[str, Any]]:
-    return [{**row, "id": str(row["id"])} if "id" in row else dict(row) for row in rows]
+    ids = ("id", "product")
+    return [
+        {name: str(value) if name in ids else value for name, value in row.items()} for row in rows
+    ]
 
 
 def _ms(at: Any) -> int | None:

@@ -64,10 +64,6 @@ VALUES ($1, $2, $3, $4, $5);
 -- One change of a product at a time. $1 product.
 SELECT id FROM products WHERE id = $1 FOR UPDATE;
 
--- bump --
--- What Redis has to learn of a product changed. $1 product.
-UPDATE products SET version = version + 1 WHERE id = $1;
-
 -- sale --
 -- A flash sale. $1 id.
 SELECT *, (extract(epoch FROM starts_at) * 1000)::bigint AS starts_ms,
@@ -133,12 +129,16 @@ SELECT p.id,
      WHERE w.product_id = p.id AND w.state = 'waiting') AS waiting
 FROM unnest($1::bigint[]) AS p (id);
 
+-- shown_before --
+-- Products that were pinned in a broadcast. $1 broadcast.
+SELECT DISTINCT product_id FROM product_pins WHERE broadcast_id = $1;
+
 -- bought_by --
--- Orders of a product in a broadcast, the newest first. $1 broadcast, $2 product.
-SELECT o.id, o.person, o.name, o.quantity, o.amount, o.currency, o.state, v.title AS variant,
+-- Orders in a broadcast, of one product or all, the newest first. $1 broadcast, $2 product or NULL.
+SELECT o.id, o.product_id AS product, p.title, p.checkout = 'offline' AS offline, o.person, o.name, o.quantity, o.amount, o.currency, o.state, v.title AS variant,
        (extract(epoch FROM o.created_at) * 1000)::bigint AS at
-FROM orders o JOIN variants v ON v.id = o.variant_id
-WHERE o.broadcast_id = $1 AND o.product_id = $2 ORDER BY o.created_at DESC, o.id DESC LIMIT 200;
+FROM orders o JOIN variants v ON v.id = o.variant_id JOIN products p ON p.id = o.product_id
+WHERE o.broadcast_id = $1 AND o.product_id = coalesce($2, o.product_id) ORDER BY o.created_at DESC, o.id DESC LIMIT 200;
 
 -- held_by --
 -- Who holds a product now, in the order in which they reserved. $1 product, $2 time.
