@@ -17,6 +17,7 @@ from rooms.community.reads import CommunityCache
 from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from rooms.shop.gifts import actions as gifts
+from rooms.shop.gifts import buying
 from rooms.shop.show import actions as show
 from rooms.shop.show import figures, sales
 from rooms.shop.stock import commands as stock
@@ -125,7 +126,7 @@ COMMANDS: Mapping[str, Command] = {
     "shop.stop": plain(show.stop),
     "shop.resume": plain(partial(show.stop, stopped=False)),
     # The shop's.
-    "product.reserve": plain(stock.reserve),
+    "product.reserve": plain(buying.reserve),
     "reservation.release": plain(stock.release),
     "product.wait": plain(stock.wait),
     "product.leave": plain(stock.leave),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import msgpack
@@ -14,8 +13,8 @@ import pytest
 from moderation import actions as moderation
 from moderation.rules import Rank
 from rooms.rules import Room
-from rooms.shop import discounts
-from rooms.shop.gifts import actions, reads, rules
+from rooms.shop.gifts import actions, buying, reads, rules
+from rooms.shop.stock.told import Teller
 from server.context import Viewer
 from server.errors import Refused
 from server.settings import Settings
@@ -32,6 +31,7 @@ async def hall(settings: Settings) -> AsyncIterator[Hall]:
         host, room = await w.member("Yui", Rank.HOST), await w.room("shop", "live")
         await w.showing(room, host)
         yield w, host, room
+        await w.ctx.of(Teller).settled()
 
 
 async def refused(action: Any) -> Refused:
@@ -46,11 +46,20 @@ async def events(w: World, room: Room, name: str) -> list[dict[str, Any]]:
 
 
 async def product(w: World, currency: str = "JPY") -> int:
-    return int(
-        await w.db.value(
-            "INSERT INTO products (title, currency) VALUES ('Serum', $1) RETURNING id", currency
-        )
+    number = await w.db.value(
+        "INSERT INTO products (title, currency) VALUES ('Serum', $1) RETURNING id", currency
     )
+    await w.db.run("INSERT INTO variants (product_id, price, total) VALUES ($1, 4999, 20)", number)
+    return int(number)
+
+
+async def reserve(w: World, viewer: Viewer, of: int, key: str, coupon: str) -> dict[str, Any]:
+    """Reserve two of a product's only variant with a coupon."""
+    variant = await w.db.value("SELECT id FROM variants WHERE product_id = $1", of)
+    wish = {"product": str(of), "variant": str(variant), "quantity": 2, "key": key}
+    reply = await buying.reserve(w.ctx, viewer, {**wish, "coupon": coupon})
+    reservation: dict[str, Any] = reply["reservation"]
+    return reservation
 
 
 async def dropped(hall: Hall, **more: Any) -> str:
@@ -137,51 +146,37 @@ async def test_a_coupon_that_is_over_cannot_be_claimed_but_who_has_it_keeps_it(h
 async def test_a_claimed_coupon_is_used_by_one_reservation_at_a_time(hall: Hall) -> None:
     w, _, _ = hall
     serum, coupon, alex = await product(w), await dropped(hall), w.guest("Alex")
-    first, second = uuid4(), uuid4()
 
-    async def use(reservation: Any, *, of: int = serum, currency: str = "JPY") -> int:
-        found = await discounts.use(
-            *(w.db, int(coupon), alex.id or "", reservation),
-            product_id=of,
-            currency=currency,
-            at=w.clock(),
-        )
-        return found.off(4999)
-
-    assert (await refused(use(first))).code == "not_found"
+    assert (await refused(reserve(w, alex, serum, "a", coupon))).code == "not_found"
     await actions.claim(w.ctx, alex, {"coupon": coupon})
-    assert [await use(first), await use(first)] == [999, 999]
-    assert (await refused(use(second))).details["problem"] == "used"
-    await discounts.give_back(w.db, alex.id or "", first)
-    assert await use(second) == 999
-    w.clock.advance(11 * 60_000)
-    assert await use(first) == 999
-    w.clock.advance(discounts.GRACE_MS)
-    assert (await refused(use(first))).code == "expired"
+    first = await reserve(w, alex, serum, "b", coupon)
+    again = await reserve(w, alex, serum, "b", coupon)
+    assert (first["discount"], first["amount"]) == (2 * 4999 * 20 // 100, 2 * 4999 - 1999)
+    assert again["id"] == first["id"]
+    assert (await refused(reserve(w, alex, serum, "c", coupon))).details["field"] == "coupon"
+    w.clock.advance(6 * 60_000 + reads.GRACE_MS)
+    assert (await refused(reserve(w, alex, serum, "d", coupon))).code == "expired"
 
 
 async def test_a_coupon_fits_its_product_and_its_currency_alone(hall: Hall) -> None:
     w, host, room = hall
     serum, tea, alex = await product(w), await product(w, "USD"), w.guest("Alex")
     for_serum = await dropped(hall, product=str(serum))
-    yen = await dropped(hall, percent=None, amount=500, currency="JPY")
-
-    async def use(coupon: str, of: int, currency: str) -> discounts.Discount:
+    yen = await dropped(hall, percent=None, amount=50_000, currency="JPY")
+    for coupon in (for_serum, yen):
         await actions.claim(w.ctx, alex, {"coupon": coupon})
-        return await discounts.use(
-            *(w.db, int(coupon), alex.id or "", uuid4()),
-            product_id=of,
-            currency=currency,
-            at=w.clock(),
-        )
 
-    assert (await refused(use(for_serum, tea, "USD"))).details["problem"] == "other_product"
-    assert (await refused(use(yen, tea, "USD"))).details["problem"] == "other_currency"
-    assert (await use(yen, serum, "JPY")).off(300) == 300
-    assert (await use(for_serum, serum, "JPY")).off(4950) == 990
+    problems = [
+        (await refused(reserve(w, alex, tea, "a", coupon))).details["problem"]
+        for coupon in (for_serum, yen)
+    ]
     wrong = {"room": room.id, "amount": 5, "currency": "JPY", "cap": 1, "minutes": 1}
     again = await refused(actions.drop(w.ctx, host, {**wrong, "product": str(tea)}))
-    assert (again.code, again.details["problem"]) == ("invalid", "other_currency")
+
+    assert problems == ["other_product", "other_currency"]
+    assert again.details["problem"] == "other_currency"
+    assert (await reserve(w, alex, serum, "b", yen))["amount"] == 0
+    assert (await reserve(w, alex, serum, "c", for_serum))["discount"] == 1999
 
 
 async def test_winners_are_drawn_after_the_end_once_and_anybody_can_compute_them(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from rooms.shop.discounts import Discount
 from rooms.shop.gifts import rules
 from server.errors import Refused
 
@@ -56,25 +55,6 @@ def test_a_draw_with_few_or_no_entries_gives_all_of_them() -> None:
     assert rules.drawn(SEED, ["m1"], 3) == ["m1"]
     assert rules.drawn(SEED, [], 3) == []
     assert rules.verify(SEED, rules.commitment_of(SEED), [], [])
-
-
-@pytest.mark.parametrize(
-    ("discount", "total", "off"),
-    [
-        (Discount(1, percent=10), 3960, 396),
-        (Discount(1, percent=33), 101, 33),
-        (Discount(1, percent=1), 99, 0),
-        (Discount(1, percent=100), 3960, 3960),
-        (Discount(1, percent=7), 9_007_199_254_740_991, 630503947831869),
-        (Discount(1, amount=500), 3960, 500),
-        (Discount(1, amount=5000), 3960, 3960),
-        (Discount(1, amount=5000), 0, 0),
-    ],
-)
-def test_a_discount_is_rounded_down_and_never_more_than_the_total(
-    discount: Discount, total: int, off: int
-) -> None:
-    assert discount.off(total) == off
 
 
 def test_a_coupon_takes_off_a_percentage_or_an_amount() -> None:

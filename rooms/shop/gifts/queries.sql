@@ -18,6 +18,12 @@ SELECT * FROM coupons WHERE id = $1;
 -- That somebody claims a coupon; nothing comes back the second time. $1 coupon, $2 person.
 INSERT INTO coupon_claims (coupon_id, person) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1;
 
+-- claimed --
+-- A coupon that somebody claimed, and the currency of a product. $1 coupon, $2 person, $3 product.
+SELECT k.*, (SELECT p.currency FROM products p WHERE p.id = $3) AS of_product
+FROM coupons k JOIN coupon_claims c ON c.coupon_id = k.id AND c.person = $2
+WHERE k.id = $1;
+
 -- count_claim --
 -- One claim more, while there are some and it is not over. $1 coupon, $2 now.
 UPDATE coupons SET claimed = claimed + 1

@@ -9,13 +9,14 @@ from typing import Any, TypedDict
 from asyncpg import Record
 
 from rooms.rules import Room
-from rooms.shop.discounts import GRACE_MS
 from rooms.shop.events import Winner
 from server.context import Context, Viewer
 from server.database import Queries, statements
 from server.errors import Refused
 
 SQL = statements(__package__)
+GRACE_MS = 3_600_000
+"""How long a claimed coupon can be used after the last one could be claimed, in ms."""
 SHOWN_MS = 12 * 3_600_000
 """How long a giveaway is shown after its draw, or waits for one."""
 
