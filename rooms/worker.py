@@ -16,6 +16,7 @@ from rooms.search import actions as search
 from rooms.search.encode import tsvector
 from rooms.shop.gifts import actions as gifts
 from rooms.shop.show import sales
+from rooms.shop.spoken import actions as spoken
 from rooms.shop.stock import actions as stock
 from rooms.shop.stock import saving as stock_saving
 from rooms.shop.webhooks import sending
@@ -74,6 +75,7 @@ CONSUMERS: Sequence[Handler] = (
     questions.ask,
     search.index_questions,
     rooms.follow_pins,
+    spoken.hear,
 )
 """What gets every batch after the handlers, in the same transaction: effects across features."""
 
@@ -89,6 +91,7 @@ class Chore(NamedTuple):
 CHORES: Sequence[Chore] = (
     Chore("questions.votes", 1, questions.tell_votes),
     Chore("shop.sales", 1, sales.tell_turns),
+    Chore("shop.spoken", 1, spoken.carry_out),
     Chore("shop.coupons", 1, gifts.tell_claims),
     Chore("shop.expire", 1, stock.expire_all),
     Chore("shop.mirror", 2, stock.mirror_all),
