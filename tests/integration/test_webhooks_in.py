@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from secrets import token_bytes
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import pytest
 
+from rooms.rules import message_uuid, new_message_id
 from rooms.shop import signing
 from rooms.shop.rules import Order, OrderState
 from rooms.shop.webhooks import reads
@@ -93,8 +94,8 @@ async def stage(settings: Settings, database: Database, clock: FakeClock) -> Sta
     variant = await database.value(
         "INSERT INTO variants (product_id, price, total) VALUES ($1, 2200, 9) RETURNING id", product
     )
-    reservation = str(uuid4())
-    await database.run(RESERVED, reservation, product, variant)
+    reservation = new_message_id(clock.now, token_bytes)
+    await database.run(RESERVED, message_uuid(reservation), product, variant)
     return Stage(ctx, Desk(), reservation)
 
 
@@ -172,7 +173,7 @@ async def test_a_mismatch_is_written_down_and_may_come_again_corrected(stage: St
 
 
 async def test_an_unknown_reservation_is_not_found(stage: Stage) -> None:
-    assert (await stage.refused(reservation=str(uuid4()))).code == "not_found"
+    assert (await stage.refused(reservation="AZfzohERerye7wEjRWeJqw")).code == "not_found"
 
 
 @pytest.mark.parametrize("problem", [Refused("unavailable"), RuntimeError("a fault of ours")])

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
-from uuid import UUID
 
 import orjson
 
+from rooms.rules import message_uuid
 from server.errors import Refused
 
 Outcome = Literal["paid", "failed", "cancelled", "refunded"]
@@ -96,11 +96,12 @@ def _name(body: Mapping[str, Any], field: str, least: int) -> str:
 
 def _reservation(value: object) -> str:
     try:
-        return str(UUID(value if isinstance(value, str) else ""))
-    except ValueError:
+        message_uuid(value)
+    except Refused:
         raise Refused(
             "invalid", "reservation is the id of a reservation.", field="reservation"
         ) from None
+    return str(value)
 
 
 def _amount(value: object) -> int:

@@ -178,13 +178,6 @@ SET kind = excluded.kind, body = excluded.body, at = excluded.at, refused = fals
 WHERE (r.answer IS NULL AND r.at < $5) OR r.refused
 RETURNING 1;
 
--- reserved --
--- What has to be paid for a reservation. $1 reservation.
-SELECT r.price * r.quantity - r.discount AS amount, r.currency,
-       trim(p.title || ' ' || v.title) AS title
-FROM reservations r JOIN products p ON p.id = r.product_id JOIN variants v ON v.id = r.variant_id
-WHERE r.id = $1;
-
 -- received --
 -- What the shop told under an id. $1 id.
 SELECT kind, body, answer, refused FROM webhook_received WHERE id = $1;

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from rooms.shop import checkout, signing
 from rooms.shop.events import order_info
 from rooms.shop.rules import Order
+from rooms.shop.stock import reads as stock
 from rooms.shop.webhooks.notices import Notice, Outcome, notice_of
 from rooms.shop.webhooks.reads import SQL
 from server.context import Context
@@ -106,12 +107,13 @@ async def _carry_out(ctx: Context, notice: Notice, settle: Settle) -> dict[str, 
 
 
 async def _compare(ctx: Context, notice: Notice) -> str:
-    """Compare a notice with what was reserved; gives the title of the product."""
-    row = await ctx.db.one(SQL.reserved, notice.reservation)
-    if row is None:
+    """Compare a notice with what was reserved; gives the title of what it is of."""
+    found = await stock.reservations(ctx.db, [notice.reservation])
+    if not found:
         raise Refused("not_found", "There is no such reservation.", field="reservation")
-    notice.check(row["amount"], row["currency"])
-    return str(row["title"])
+    reservation, title = found[0]
+    notice.check(reservation.amount, reservation.currency)
+    return title
 
 
 async def _leave(ctx: Context, notice: Notice) -> None:
