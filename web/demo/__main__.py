@@ -14,14 +14,16 @@ from server.log import Log, configure
 from server.settings import Settings
 from web.demo.people import Crowd
 from web.demo.seed import demo_people, live_room
+from web.demo.shop_server import example_shop
 from web.resources import opened
 
 log = Log("demo")
 
 
 async def live(settings: Settings, url: str) -> None:
-    """Take part as long as a broadcast is on; look again every half minute."""
-    async with opened(settings, listen=False) as ctx:
+    """Run the shop, and take part as long as a broadcast is on; look again every half minute."""
+    async with opened(settings, listen=False) as ctx, example_shop(ctx, url) as shop:
+        log.info("demo.shop", url=shop)
         keyring = await Keyring.load(ctx.db)
         known = await demo_people(ctx)
 

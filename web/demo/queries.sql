@@ -48,3 +48,26 @@ WHERE state = 'live' AND started_at < now() - interval '3 hours'
 -- The room in which the people of the demo talk.
 SELECT room_id FROM broadcasts WHERE state = 'live'
   AND host_id IN (SELECT id FROM members WHERE is_demo) ORDER BY id LIMIT 1;
+
+-- name_example_shop --
+-- Name the example shop where no other is named. $1 checkout, $2 secrets to begin with.
+UPDATE shop_settings
+SET checkout_url = $1, secrets = CASE WHEN secrets = '{}' THEN $2 ELSE secrets END
+WHERE checkout_url = '' OR checkout_url ~ '^http://127\.0\.0\.1:[0-9]+/checkout$';
+
+-- move_example_hook --
+-- The example shop listens on another port than before. $1 url.
+UPDATE webhook_endpoints SET url = $1, failures = 0, next_at = '-infinity'
+WHERE url ~ '^http://127\.0\.0\.1:[0-9]+/hook$' AND removed_at IS NULL;
+
+-- add_example_hook --
+-- $1 url, $2 secrets.
+INSERT INTO webhook_endpoints (url, secrets, after)
+VALUES ($1, $2, (SELECT coalesce(max(number), 0) FROM webhook_events));
+
+-- example_secrets --
+-- What the example shop has to know.
+SELECT (SELECT secrets FROM shop_settings) AS shared,
+       (SELECT secrets FROM webhook_endpoints
+        WHERE url ~ '^http://127\.0\.0\.1:[0-9]+/hook$' AND removed_at IS NULL
+        ORDER BY id LIMIT 1) AS endpoint;
