@@ -96,6 +96,8 @@ async def test_a_hundred_claims_on_ten_coupons_give_ten_and_each_person_one(hall
 
     assert sum("got it" in outcome for outcome in outcomes) == 10
     assert sum("sold_out" in outcome for outcome in outcomes) == 40
+    has = await w.db.value("SELECT person FROM coupon_claims LIMIT 1")
+    assert await claim(Viewer(has, "Again", Rank.GUEST)) == f"{has} got it"
     row = await w.db.one(
         """SELECT claimed, (SELECT count(*) FROM coupon_claims WHERE coupon_id = id) AS rows
            FROM coupons WHERE id = $1""",

@@ -163,6 +163,15 @@ def test_amounts_are_written_as_their_readers_write_them() -> None:
     assert "12.500" in money.format(12500, "KWD", "ar")
 
 
+def test_what_is_written_for_readers_is_read_again_in_every_language() -> None:
+    ours = [(of, "JPY USD EUR THB SAR EGP") for of in ("en", "ja", "th", "ar", "ar-EG")]
+    for language, currencies in (*ours, ("de", "EUR CHF"), ("fr", "EUR CHF")):
+        for currency in currencies.split():
+            for amount in (0, 5, 3960, 123456789):
+                written = money.format(amount, currency, language)
+                assert money.parse(written, currency) == amount, written
+
+
 def test_decimals_that_are_usually_left_out_are_written_when_there_are_some() -> None:
     assert money.format(1_000_000, "LAK", "en").endswith("10,000")
     assert money.format(1_000_050, "LAK", "en").endswith("10,000.50")

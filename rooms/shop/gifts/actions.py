@@ -12,6 +12,7 @@ from rooms.access import Action, require
 from rooms.actions import member_number
 from rooms.cache import RoomCache
 from rooms.events import packed
+from rooms.limits import Limit
 from rooms.rules import Kind, Room, room_channel, room_number
 from rooms.shop.events import (
     CouponCounted,
@@ -28,6 +29,13 @@ from server.database import Queries
 from server.errors import Refused
 from server.outbox import Durable, durable
 from server.publication import Flag, Publish
+from server.settings import Rate
+
+
+class GiftLimit(Limit):
+    """Claims and entries."""
+
+    rate = Rate(20, 10_000)
 
 
 async def drop(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,6 +82,11 @@ async def claim(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[s
     key = number(args, "coupon")
     row = await _coupon(ctx.db, key)
     room = await _taking_part(ctx, viewer, str(row["room_id"]))
+    if row["claimed"] >= row["cap"]:
+        # In a rush most come too late: they do not queue for the row's lock.
+        if not await ctx.db.value(SQL.has_claimed, key, viewer.id):
+            raise Refused("sold_out", "All of these coupons are taken.")
+        return {"coupon": coupon_info(row), "room": room.id}
     async with ctx.db.transaction() as tx:
         if await tx.value(SQL.claim_once, key, viewer.id) is not None:
             now = moment(ctx.clock())
@@ -186,6 +199,7 @@ async def _taking_part(ctx: Context, viewer: Viewer, room_id: str) -> Room:
     """Find the room in which this viewer may take part: neither muted nor banned there."""
     room = await ctx.of(RoomCache).room(room_id)
     require(viewer, Action.BUY, room)
+    ctx.of(GiftLimit).take(viewer)
     known, now = await standing(ctx, viewer, room.id), ctx.clock()
     for kind, until in (("banned", known.banned_until), ("muted", known.muted_until)):
         if until > now:

@@ -18,6 +18,10 @@ SELECT * FROM coupons WHERE id = $1;
 -- That somebody claims a coupon; nothing comes back the second time. $1 coupon, $2 person.
 INSERT INTO coupon_claims (coupon_id, person) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1;
 
+-- has_claimed --
+-- Whether somebody has a coupon. $1 coupon, $2 person.
+SELECT EXISTS (SELECT FROM coupon_claims WHERE coupon_id = $1 AND person = $2);
+
 -- claimed --
 -- A coupon that somebody claimed, and the currency of a product. $1 coupon, $2 person, $3 product.
 SELECT k.*, (SELECT p.currency FROM products p WHERE p.id = $3) AS of_product
