@@ -15,6 +15,7 @@ from rooms.reactions import actions as reactions
 from rooms.search import actions as search
 from rooms.search.encode import tsvector
 from rooms.shop.gifts import actions as gifts
+from rooms.shop.orders import actions as orders
 from rooms.shop.show import sales
 from rooms.shop.spoken import actions as spoken
 from rooms.shop.stock import actions as stock
@@ -95,6 +96,7 @@ CHORES: Sequence[Chore] = (
     Chore("shop.coupons", 1, gifts.tell_claims),
     Chore("shop.expire", 1, stock.expire_all),
     Chore("shop.mirror", 2, stock.mirror_all),
+    Chore("shop.purchases", 3, orders.tell_purchases),
     Chore("search.fold", 5, search.fold),
     Chore("search.analyse", 30, search.analyse),
     Chore("moderation.tidy", 3600, moderation.tidy),

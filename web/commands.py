@@ -18,6 +18,7 @@ from rooms.questions import actions as questions
 from rooms.reactions import actions as reactions
 from rooms.shop.gifts import actions as gifts
 from rooms.shop.gifts import buying
+from rooms.shop.orders import commands as orders
 from rooms.shop.show import actions as show
 from rooms.shop.show import figures, sales
 from rooms.shop.stock import commands as stock
@@ -128,10 +129,12 @@ COMMANDS: Mapping[str, Command] = {
     # The shop's.
     "product.reserve": plain(buying.reserve),
     "reservation.release": plain(stock.release),
+    "reservation.checkout": plain(orders.checkout),
     "product.wait": plain(stock.wait),
     "product.leave": plain(stock.leave),
     "stock.set": plain(stock.set_total),
     "stock.see": plain(stock.see),
+    "order.mark": plain(orders.mark),
     # The moderators'.
     "comment.hide": staff(moderation.hide),
     "comment.restore": staff(moderation.restore),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -22,6 +23,26 @@ from server.context import Context, Viewer
 from server.database import Queries
 from server.errors import Refused
 
+RECENT = 10_000
+
+
+class Recent:
+    """Of which product the newest reservations of this process are: they may not be saved yet."""
+
+    def __init__(self, _: Context) -> None:
+        self._products: OrderedDict[str, str] = OrderedDict()
+
+    def note(self, id: str, product_id: str) -> None:
+        """Remember one, and forget the oldest of too many."""
+        self._products[id] = product_id
+        if len(self._products) > RECENT:
+            self._products.popitem(last=False)
+
+    def product(self, id: str) -> str | None:
+        """Give the product of a reservation, if it is known here."""
+        return self._products.get(id)
+
+
 Held = tuple[Reservation, str]
 """A reservation, and the title of what it is of."""
 
@@ -35,11 +56,11 @@ async def reserve(ctx: Context, viewer: Viewer, wanted: Wanted) -> Held:
     person = viewer.id or ""
     id = wanted.id_for(person)
     if wanted.coupon is not None:
-        await _use_coupon(ctx, wanted, person, id)
+        await _use_coupon(ctx, wanted.coupon.coupon_id, person, id)
     try:
+        wish = packed(rules.wish_of(wanted, person, viewer.name))
         word, rest = await decide(
-            *(ctx, "reserve", wanted.product_id),
-            *(packed(rules.wish_of(wanted, person, viewer.name)), wanted.digest, rules.REMEMBER_MS),
+            *(ctx, "reserve", wanted.product_id, wish, wanted.digest, rules.REMEMBER_MS),
             kept=f"{person}:{wanted.key}",
         )
         if word == "repeated" and not rest[0]:
@@ -50,17 +71,29 @@ async def reserve(ctx: Context, viewer: Viewer, wanted: Wanted) -> Held:
         if wanted.coupon is not None and refused.code != "duplicate_conflict":
             await ctx.db.run(SQL.coupons_free, [message_uuid(id)])
         raise
+    ctx.of(Recent).note(id, wanted.product_id)
     if word == "ok":
         ctx.of(Teller).changed(wanted.product_id)
     return rules.hold_of(wanted.product_id, unpacked(rest[0])), rest[1].decode()
 
 
-async def _use_coupon(ctx: Context, wanted: Wanted, person: str, id: str) -> None:
-    assert wanted.coupon is not None
-    number = int(wanted.coupon.coupon_id)
+async def _use_coupon(ctx: Context, coupon: str, person: str, id: str) -> None:
     # Before it is held: so one coupon is never part of two reservations.
-    if await ctx.db.value(SQL.coupon_use, number, person, message_uuid(id)) is None:
+    if await ctx.db.value(SQL.coupon_use, int(coupon), person, message_uuid(id)) is None:
         raise Refused("limit_reached", "This coupon was used already.", field="coupon")
+
+
+async def keeps_discount(ctx: Context, r: Reservation) -> bool:
+    """Bind a coupon to a reservation that had ended again; False when it is used elsewhere."""
+    if r.coupon_id is None:
+        return True
+    try:
+        await _use_coupon(ctx, r.coupon_id, r.person, r.id)
+    except Refused as refused:
+        if refused.code == "unavailable":
+            raise
+        return False
+    return True
 
 
 async def _ended(ctx: Context, id: str) -> Held:
@@ -80,24 +113,19 @@ async def find(ctx: Context, id: str) -> tuple[Reservation, str, str]:
 
 
 async def release(
-    ctx: Context, id: str, person: str | None, *, why: str = "", product_id: str = ""
+    ctx: Context, id: str, person: str | None, *, product_id: str, why: str = ""
 ) -> bool:
     """Let a hold go: for its person, or (None) for the shop; whether it was still held.
 
-    Refused `too_late` for a person while it is being paid. `product_id` saves looking it up.
+    Refused `too_late` for a person while it is being paid.
     """
-    product = product_id or await _product_of(ctx, id)
-    word, rest = await decide(ctx, "release", product, id, person or "", why)
+    word, rest = await decide(ctx, "release", product_id, id, person or "", why)
     if word == "none":
         return False
     if word != "ok":
         raise refusal(word, rest)
-    ctx.of(Teller).changed(product)
+    ctx.of(Teller).changed(product_id)
     return True
-
-
-async def _product_of(ctx: Context, id: str) -> str:
-    return (await find(ctx, id))[0].product_id
 
 
 async def save(ctx: Context, product_id: str, id: str) -> None:

@@ -40,14 +40,17 @@ async def reserve(
 async def release(ctx: Context, viewer: Viewer, args: Args) -> dict[str, Any]:
     """Let one's own reservation go: {id, product?}; letting go twice is once."""
     require(viewer, Action.BUY)
+    ctx.of(BuyLimit).take(viewer)
     id = rules.read_reservation_id(args)
-    product = "" if args.get("product") is None else str(number(args, "product"))
-    if not product:
-        reservation, _, _ = await actions.find(ctx, id)
-        if reservation.person != viewer.id:
-            raise rules.no_reservation()
-        product = reservation.product_id
+    product = await product_for(ctx, id, args)
     return {"id": id, "released": await actions.release(ctx, id, viewer.id, product_id=product)}
+
+
+async def product_for(ctx: Context, id: str, args: Args) -> str:
+    """Give the product of a reservation; `product` names it where it may not be saved yet."""
+    if args.get("product") is not None:
+        return str(number(args, "product"))
+    return ctx.of(actions.Recent).product(id) or (await actions.find(ctx, id))[0].product_id
 
 
 async def wait(ctx: Context, viewer: Viewer, args: Args) -> dict[str, Any]:
