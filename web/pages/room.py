@@ -21,6 +21,7 @@ from rooms.questions import reads as questions
 from rooms.rules import TEXT_LIMIT, Broadcast, Kind, Room, message_uuid, read_position
 from server.errors import Refused
 from server.presence import Presence
+from web.api.shelf import whole
 from web.errors import status_of
 from web.pages.errors import sentence
 from web.pages.live import LiveRoom, live_page
@@ -108,6 +109,7 @@ async def _page(request: Request, found: Room, **said: Any) -> Response:
             _of_broadcast(newest, found.broadcast),
             questions=[*asked, *answered],
             voted=await questions.voted(ctx.db, found.id, viewer.id),
+            shop=await whole(ctx, found, viewer),
             hearts=sum((await ctx.of(Presence).sums(found.channel)).values()),
             **shared,
         ),

@@ -182,3 +182,15 @@ JOIN broadcasts b ON b.id = s.broadcast_id
 WHERE s.broadcast_id = $1 AND b.started_at IS NOT NULL
   AND (s.second IS NOT NULL OR s.unpinned_at IS NULL OR s.unpinned_at > b.started_at)
 ORDER BY second, s.id LIMIT 200;
+
+-- shelf --
+-- What a room shows: the rundown of a broadcast in its order, and what is pinned. $1 room, $2 broadcast.
+SELECT shown.product_id, bool_or(shown.pinned) AS pinned
+FROM (
+    SELECT e.product_id, e.place, false AS pinned FROM rundown e WHERE e.broadcast_id = $2
+    UNION ALL
+    SELECT s.product_id, NULL, true FROM product_pins s WHERE s.room_id = $1 AND s.unpinned_at IS NULL
+) shown
+JOIN products p ON p.id = shown.product_id AND p.archived_at IS NULL
+GROUP BY shown.product_id
+ORDER BY min(shown.place) NULLS LAST, shown.product_id;
