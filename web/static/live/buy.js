@@ -59,7 +59,8 @@ export class BuySheet extends HTMLElement {
     this.shown = held.product; this.#hold = held.id;
     this.draw();
     if (!this.dialog.open) this.dialog.showModal();
-    this.#part('checkout')?.focus();
+    // Not on a button: who presses Enter twice to reserve does not mean to order.
+    this.#part('held-line')?.focus();
   }
 
   /** A reservation changed; whether it was told here. @param {Reservation} held @param {string} why */
@@ -68,12 +69,13 @@ export class BuySheet extends HTMLElement {
     const product = this.shop.products.get(this.shown ?? '');
     if (held.state === 'held') {
       if (held.product !== this.shown || this.#hold || this.#busy) return false;
+      this.shop.hold(held);
       this.resume(held);
       this.#say(why === 'offered' ? t('It is your turn: it is held for you now.') : '');
       return true;
     }
     if (held.id !== this.#hold) return false;
-    if (held.state !== 'ordered') this.#back(held.state === 'released' ? t('It was let go. You have not paid.') : t('The time is over; it is not held for you any more. You have not paid.'), product);
+    this.#back(held.state === 'released' ? t('It was let go.') : held.state === 'void' ? t('It could not be kept for you.') : t('The time is over; it is not held for you any more.'), product);
     return true;
   }
 
@@ -91,7 +93,7 @@ export class BuySheet extends HTMLElement {
     const { dialog, form } = this, product = this.shop?.products.get(this.shown ?? '');
     if (!this.shown || !dialog || !form) return;
     const held = this.shop.holds.get(this.#hold ?? '');
-    if (this.#hold && !held) return this.#back(t('The time is over; it is not held for you any more. You have not paid.'), product);
+    if (this.#hold && !held) return this.#back(t('It is not held for you any more. If you paid, it is told here and stands with your orders.'), product);
     const top = /** @type {HTMLElement} */ (dialog.querySelector('.b-top'));
     top.hidden = !product;
     form.hidden = Boolean(held) || !product;
@@ -186,6 +188,8 @@ export class BuySheet extends HTMLElement {
     const reply = await this.#ask('product.reserve', { ...wish, ...(coupon ? { coupon } : {}), key }, (error) => this.#refused(error));
     if (!reply) return;
     this.#attempt.decided();
+    // An old answer to the same key: what it held has ended since.
+    if (reply.reservation.state !== 'held') return this.#say(t('This was reserved already. Try once more.'));
     this.shop.hold(reply.reservation, coupon);
     this.#waits.delete(wish.variant);
     this.resume(reply.reservation);
@@ -205,7 +209,7 @@ export class BuySheet extends HTMLElement {
   #text(error) {
     const product = this.shop.products.get(this.shown ?? '');
     switch (error.code) {
-      case 'sold_out': return t('Somebody was faster: it is sold out. You can wait for one to become free.');
+      case 'sold_out': return error.details.left > 0 ? tn('Only {n} is left: choose fewer.', 'Only {n} are left: choose fewer.', error.details.left) : t('Somebody was faster: it is sold out. You can wait for one to become free.');
       case 'limit_reached': return t('You have as many as one person may buy.');
       case 'expired': return typeof error.details.price === 'number' && product
         ? t('The price has changed: it is {price} now. Reserve again if you want it.', { price: money(error.details.price, product.currency, words.locale) })
@@ -226,7 +230,7 @@ export class BuySheet extends HTMLElement {
     if (waits) this.#waits.delete(variant); else this.#waits.add(variant);
     this.draw();
     if (waits) this.#say(t('You do not wait any more.'));
-    else this.#say(typeof reply.place === 'number' ? t('You are number {n} of those who wait. When one is free, it is held for you and you are told.', { n: reply.place }) : t('When one is free, it is held for you and you are told.'));
+    else if (reply.place !== 0) this.#say(reply.place > 0 ? t('You are number {n} of those who wait. When one is free, it is held for you and you are told.', { n: reply.place }) : t('When one is free, it is held for you and you are told.'));
   }
 
   async #checkout() {
@@ -241,6 +245,7 @@ export class BuySheet extends HTMLElement {
     } else if (reply) {
       tab?.close();
       if (reply.order) this.shop.change({ event: 'order.changed', order: reply.order });
+      if (!this.#hold) this.#focus('buy-h');
     }
   }
 
@@ -251,7 +256,7 @@ export class BuySheet extends HTMLElement {
     if (!reply) return;
     this.#hold = null;
     this.shop.hold({ ...held, state: 'released' });
-    this.#back(t('It was let go. You have not paid.'), product);
+    this.#back(t('It was let go.'), product);
   }
 
   /** @param {string} cmd @param {Record<string, any>} args @param {(error: import('../core/connection.js').Refused) => void} refused */
@@ -283,7 +288,10 @@ export class BuySheet extends HTMLElement {
   #part(name) { return this.querySelector(`[data-part=${name}]`); }
 
   /** @param {string} name @param {() => void} act */
-  #on(name, act) { this.#part(name)?.addEventListener('click', act); }
+  #on(name, act) {
+    // The second press of a double click meets a button that was not there at the first.
+    this.#part(name)?.addEventListener('click', (event) => { if (event.detail < 2) act(); });
+  }
 
   /** @param {string} id */
   #focus(id) { document.getElementById(id)?.focus(); }

@@ -181,21 +181,23 @@ class ProductShelf extends HTMLElement {
 
   /** @param {import('../events').ReservationChanged} body */
   #held({ reservation, why }) {
-    const known = this.holds.has(reservation.id);
+    // What became an order is told by the order itself.
+    if (reservation.state === 'ordered') return;
+    const known = this.holds.has(reservation.id), shown = buy.held(reservation, why);
     this.hold(reservation);
-    if (buy.held(reservation, why)) return;
+    if (shown) return;
     const title = reservation.title;
     if (why === 'offered') toast(t('“{title}” is yours for a while: finish buying.', { title }));
     else if (known && reservation.state === 'expired') toast(t('“{title}” is not held for you any more.', { title }));
-    else if (reservation.state === 'void') toast(t('“{title}” could not be kept for you. You have not paid.', { title }));
+    else if (reservation.state === 'void') toast(t('“{title}” could not be kept for you.', { title }));
   }
 
   /** @param {import('../events').OrderInfo} order */
   #ordered(order) {
-    this.holds.delete(order.reservation);
-    this.draw();
     const said = orderText(words, order);
     if (said && !buy.ordered(order, said)) toast(said);
+    this.holds.delete(order.reservation);
+    this.draw();
   }
 
   /** What became of an own comment that meant to buy; nobody else sees it. @param {import('../events').OrderSpoken} body */
