@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgpack
+from redis.asyncio import Redis
 
 from moderation.rules import Rank
 from rooms.rules import Room
@@ -22,6 +23,7 @@ from server.settings import Settings
 from server.stream_apply import runs
 from server.stream_entry import RawEntry
 from tests.integration.world import World, world
+from tests.servers import Shared
 
 WIND = """
 local product, holds, due = KEYS[1], KEYS[2], KEYS[3]
@@ -146,6 +148,30 @@ class Market:
             "HSET", keys_of(product_channel(of.id)).channel, "generation", "before"
         )
 
+    async def begin(self) -> None:
+        """Forget what was told before."""
+        await self.ctx.of(Teller).settled()
+        await self.ctx.db.run("DELETE FROM outbox")
+        await self.ctx.db.run("DELETE FROM webhook_events")
+        self.town.heard.clear()
+
+    async def left(self, of: Product) -> tuple[int, int, int, int]:
+        """Give available, held, sold and total of the first variant, on which both sides agree."""
+        level = (await self.stands(of)).variants[of.variants[0].id]
+        row = await self.ctx.db.one(
+            "SELECT total, sold FROM variants WHERE id = $1", int(of.variants[0].id)
+        )
+        assert row is not None
+        assert (row["total"], row["sold"]) == (level.total, level.sold)
+        return level.available, level.held, level.sold, level.total
+
+    async def states(self, of: Product) -> list[str]:
+        """Give the states of the saved reservations of a product, in the order of their numbers."""
+        rows = await self.ctx.db.all(
+            "SELECT state FROM reservations WHERE product_id = $1 ORDER BY seq", int(of.id)
+        )
+        return [row["state"] for row in rows]
+
     async def notices(self) -> list[tuple[str, dict[str, Any]]]:
         """Give what single people were told, still in the outbox."""
         rows = await self.ctx.db.all("SELECT payload FROM outbox WHERE kind = 'notice' ORDER BY id")
@@ -158,6 +184,20 @@ class Market:
             r["kind"]
             for r in await self.ctx.db.all("SELECT kind FROM webhook_events ORDER BY number")
         ]
+
+
+@asynccontextmanager
+async def shared_market(shared: Shared) -> AsyncIterator[Market]:
+    """Open a community for a whole module; its tests take products of their own."""
+    dsn = await shared.create()
+    async with Redis.from_url(shared.redis_url) as client:
+        await client.flushall()
+    settings = Settings.for_tests(database_url=dsn, redis_url=shared.redis_url)
+    try:
+        async with market(settings) as opened:
+            yield opened
+    finally:
+        await shared.drop(dsn)
 
 
 @asynccontextmanager

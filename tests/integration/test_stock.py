@@ -7,18 +7,27 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from rooms.shop.rules import HoldState
 from rooms.shop.stock import actions, reads
 from server.errors import Refused
-from server.settings import Settings
-from tests.integration.market import Market, market
+from tests.integration.market import Market, shared_market
+from tests.servers import Shared
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-async def shop(settings: Settings) -> AsyncIterator[Market]:
-    async with market(settings) as opened:
-        yield opened
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(shared_servers: Shared) -> AsyncIterator[Market]:
+    async with shared_market(shared_servers) as market:
+        yield market
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(opened: Market) -> Market:
+    await opened.begin()
+    return opened
 
 
 async def refused(attempt: Any) -> Refused:
@@ -81,7 +90,7 @@ async def test_refusals_name_what_is_wrong(shop: Market) -> None:
     assert await code(shop.wanted(cup, 3)) == ("limit_reached", {"most": 2, "left": 2})
     assert (await code(shop.wanted(cup, variant_id="999")))[0] == "not_found"
     assert (await code(shop.wanted(cup, product_id="999")))[0] == "not_found"
-    await shop.ctx.db.run("UPDATE products SET stopped = true")
+    await shop.ctx.db.run("UPDATE products SET stopped = true WHERE id = $1", int(cup.id))
     await shop.changed(cup)
     assert await code(shop.wanted(cup)) == ("unavailable", {"stopped": True})
 
