@@ -296,10 +296,18 @@ async def test_the_api_gives_the_proof_over_http_and_the_commands_are_there(
         await opened((w, host, await w.room("staff", "live", visibility="staff")))
         async with httpx.AsyncClient(base_url=s.urls[0]) as http:
             found = await http.get(f"/v1/giveaways/{giveaway}")
+            pages = [
+                await http.get(f"/giveaways/{giveaway}?lang={language}")
+                for language in ("en", "ja", "th", "ar")
+            ]
             missing = [
                 (await http.get(f"/v1/giveaways/{key}")).status_code for key in ("2", "999", "x")
             ]
+            unseen = (await http.get("/giveaways/2")).status_code
 
     assert found.json()["giveaway"]["seed"] is None
     assert len(found.json()["giveaway"]["commitment"]) == 64
-    assert missing == [404, 404, 404]
+    assert [*missing, unseen] == [404] * 4
+    commitment = found.json()["giveaway"]["commitment"]
+    assert all(commitment in page.text and "Tea set" in page.text for page in pages)
+    assert len({page.text for page in pages}) == 4

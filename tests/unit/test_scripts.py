@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rooms.shop.gifts.rules import commitment_of, digest_of, drawn
 from rooms.shop.money import EXPONENTS
 from tests.browser.goods import flash, goods
 from web.pages.people import hue
@@ -25,7 +26,7 @@ SCRIPTS = sorted(STATIC.rglob("*.js"))
 
 @pytest.mark.node
 def test_the_tests_of_the_scripts_pass():
-    people = json.dumps([hue(person) for person in ("m42", "g0123456789abcdef", "m1")])
+    hues = json.dumps([hue(person) for person in ("m42", "g0123456789abcdef", "m1")])
     exponents = json.dumps(dict(EXPONENTS))
     sold = [
         goods(1, "Serum", 12, 40, sale=flash()),
@@ -33,10 +34,25 @@ def test_the_tests_of_the_scripts_pass():
         goods(3, "Gel", 200, price=1980, sale=flash(1500, starts=60)),
     ]
     told = [(product, asdict(offer_of(product))) for product in sold]
+    seed, people = bytes(range(32)), ["m2", "m10", "gAbCdEfGhIjKlMnOp", "g_-0123456789abcd"]
+    draw = {
+        "seed": seed.hex(),
+        "commitment": commitment_of(seed).hex(),
+        "entries_digest": digest_of(people).hex(),
+        "people": people,
+        "winners": 3,
+        "won": [{"person": person} for person in drawn(seed, people, 3)],
+    }
 
     done = subprocess.run(
         ["node", "--test", *map(str, sorted((ROOT / "tests/unit/scripts").glob("*.test.js")))],
-        env={**os.environ, "HUES": people, "EXPONENTS": exponents, "OFFERS": json.dumps(told)},
+        env={
+            **os.environ,
+            "HUES": hues,
+            "EXPONENTS": exponents,
+            "OFFERS": json.dumps(told),
+            "DRAW": json.dumps(draw),
+        },
         capture_output=True,
         text=True,
         timeout=120,
