@@ -202,7 +202,7 @@ NOTICE = {
 def test_a_notice_is_read_and_what_is_added_later_is_let_through() -> None:
     notice = notice_of(orjson.dumps({**NOTICE, "method": "card"}))
 
-    assert notice.stored() == {**NOTICE, "restock": False}
+    assert notice.stored() == {**NOTICE, "restock": True}
     assert notice.outcome == "paid"
 
 

@@ -83,7 +83,7 @@ def notice_of(raw: bytes) -> Notice:
         payment=_name(body, "payment", 1 if kind in ("order.paid", "order.refunded") else 0),
         amount=_amount(body.get("amount")),
         currency=_currency(body.get("currency")),
-        restock=_flag(body.get("restock", False)),
+        restock=_flag(body.get("restock", True)),
     )
 
 
