@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from rooms.events import Author
 from rooms.questions.rules import SORTS, QuestionInfo
-from web.api import entry, giveaways, questions, rooms, search, shelf
+from web.api import entry, giveaways, questions, rooms, search, shelf, shop
 from web.api.table import Endpoint, Parameter, document, json, routes_of
 from web.errors import STATUS
 from web.pages.search import PERIODS, STATES
@@ -78,6 +78,7 @@ endpoints: list[Endpoint] = [
     *entry.endpoints,
     *rooms.endpoints,
     *shelf.endpoints,
+    *shop.endpoints,
     *giveaways.endpoints,
     Endpoint(
         "GET",

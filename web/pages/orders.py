@@ -47,7 +47,8 @@ async def _do(request: Request, form: Form) -> None:
     if chosen is None:
         raise Refused("not_found", "There is no such reservation.")
     if form.get("what") == "release":
-        await stock.release(ctx, chosen.reservation.id, viewer.id)
+        held = chosen.reservation
+        await stock.release(ctx, held.id, viewer.id, product_id=held.product_id)
     elif form.get("what") == "order" and chosen.checkout == "offline":
         await commands.checkout(ctx, viewer, {"id": chosen.reservation.id})
     else:
