@@ -113,6 +113,7 @@ async def test_talk_and_codes_that_are_not_on_are_not_heard(shop: Market) -> Non
     await shown(shop, "7")
     await say(shop, ken, "7 people", "b")
     await say(shop, ken, "I sold 7 shirts", "c")
+    await say(shop, shop.host, "買う 7", "d")
     await shop.town.save()
 
     assert await shop.ctx.db.value("SELECT count(*) FROM spoken_orders") == 0
@@ -167,6 +168,20 @@ async def test_a_process_that_dies_after_reserving_leaves_one_reservation(shop: 
     notices = await told(shop, 2)
     assert {body["reservation"]["id"] for _, body in notices} == {before.id}
     assert await held(shop, cup) == 1
+
+
+async def test_two_workers_at_once_keep_the_order_and_tell_once(shop: Market) -> None:
+    await shown(shop, "12", 2)
+    people = [shop.town.guest(f"Guest {n}") for n in range(4)]
+    for viewer in people:
+        await say(shop, viewer, "buy 12")
+    await shop.town.save()
+
+    await asyncio.gather(*(actions.carry_out(shop.ctx) for _ in range(3)))
+
+    codes = ["ok", "ok", "sold_out", "sold_out"]
+    assert await outcomes(shop) == [(v.name, c) for v, c in zip(people, codes, strict=True)]
+    assert [who for who, _ in await told(shop, 4)] == [viewer.id for viewer in people]
 
 
 async def test_the_log_applied_twice_hears_once(shop: Market) -> None:

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import pytest
 from babel.numbers import get_currency_precision
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rooms.shop import money
 from server.errors import Refused
@@ -170,6 +172,20 @@ def test_what_is_written_for_readers_is_read_again_in_every_language() -> None:
             for amount in (0, 5, 3960, 123456789):
                 written = money.format(amount, currency, language)
                 assert money.parse(written, currency) == amount, written
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.text("0123456789.,'-( )٫٬١٣２฿$€¥ xe\u00a0", max_size=16),
+    st.sampled_from(["JPY", "USD", "KWD"]),
+)
+def test_whatever_is_written_is_an_amount_or_refused(text: str, currency: str) -> None:
+    try:
+        amount = money.parse(text, currency)
+    except Refused as refused:
+        assert refused.details["problem"]
+    else:
+        assert 0 <= amount <= money.MOST
 
 
 def test_decimals_that_are_usually_left_out_are_written_when_there_are_some() -> None:

@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rooms.shop.codes import folded, read_code
 from rooms.shop.spoken.rules import Coded, NearMiss, Order, Variant, heard, may_buy
@@ -32,6 +34,14 @@ NAMES = {
 LINES = [
     line.split("\t")
     for line in Path(__file__).with_name("spoken_lines.tsv").read_text().splitlines()
+]
+
+
+PARTS = sorted({part for _, _, text in LINES for part in text.split()}) + [
+    " ",
+    "\ufdfa",
+    "\u0301",
+    "🙏",
 ]
 
 
@@ -98,6 +108,18 @@ def test_long_and_hostile_lines_are_talk() -> None:
         "\u0301" * 120,
     ):
         assert not isinstance(heard(text[:120], CODES), Order)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=8))
+def test_whatever_is_said_is_answered_and_only_what_is_on_is_bought(parts: list[str]) -> None:
+    match heard("".join(parts), CODES):
+        case Order(product, variant, quantity):
+            assert (product, variant) in NAMES
+            assert 1 <= quantity <= 99
+        case NearMiss(question, product):
+            assert question
+            assert product is None or product <= len(CODES)
 
 
 def test_codes_are_stored_as_they_are_compared() -> None:

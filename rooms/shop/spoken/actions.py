@@ -8,6 +8,7 @@ from typing import Any
 
 from asyncpg import Record
 
+from moderation.rules import Rank
 from rooms.rules import message_id, message_uuid, read_channel, room_channel
 from rooms.shop.events import OrderSpoken, ReservationInfo, reservation_info
 from rooms.shop.spoken import reads, rules
@@ -25,17 +26,22 @@ LATE_MS = 120_000
 """After this nothing is bought any more: who said it does not expect it."""
 AT_ONCE = 100
 """How many are carried out in a room before the next room's turn."""
+_SELLERS = (Rank.HOST.wire, Rank.OWNER.wire)
 _LATER = ("unavailable", "backlog")
 """Refusals after which the same may succeed in a moment."""
 
 
 async def hear(tx: Transaction, entries: list[Entry]) -> None:
-    """Keep what means to buy among new comments (a consumer of the log)."""
+    """Keep what means to buy among new comments (a consumer of the log).
+
+    Hosts say such lines to show how it is done.
+    """
     said = [
         (int(read_channel(entry.channel)[0]), entry)
         for entry in entries
         if entry.event == "comment.posted"
         and not entry.body.get("question")
+        and entry.body["author"]["role"] not in _SELLERS
         and rules.may_buy(entry.body["text"])
     ]
     if not said:

@@ -72,7 +72,8 @@ def heard(text: str, codes: Sequence[Coded]) -> Order | NearMiss | None:
     if len(text) > LONGEST:
         return None
     line = folded(text)
-    if _DOUBT.search(line):
+    # One character may fold to many.
+    if len(line) > LONGEST or _DOUBT.search(line):
         return None
     line = _EDGES.sub("", line)
     unsure = any(spelling in text for spelling in words.UNSURE_SPELLINGS)
