@@ -37,12 +37,8 @@ LINES = [
 ]
 
 
-PARTS = sorted({part for _, _, text in LINES for part in text.split()}) + [
-    " ",
-    "\ufdfa",
-    "\u0301",
-    "🙏",
-]
+WORDS = sorted({part for _, _, text in LINES for part in text.split()})
+PARTS = [*WORDS, " ", "\ufdfa", "\u0301", "🙏"]
 
 
 def outcome(text: str, codes: tuple[Coded, ...] = CODES) -> str:
