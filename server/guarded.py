@@ -28,7 +28,8 @@ async def run_guarded(
 
     ARGV begins with the run_id of the server, the verb that publishes (SPUBLISH on a Cluster) and
     a deadline in ms of Redis time; then come `args`. The script has to be one that may be repeated,
-    and to do nothing after the deadline: then Refused("unavailable") means that nothing happened.
+    and to do nothing after the deadline: then nothing happens after Refused("unavailable"), though
+    it may have happened already when Redis was lost before it could answer.
     """
     partition, script = partition_of(channel), script_of(source)
     keys = [tagged(partition, name) for name in names]

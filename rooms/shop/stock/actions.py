@@ -68,13 +68,20 @@ async def reserve(ctx: Context, viewer: Viewer, wanted: Wanted) -> Held:
         if word not in ("ok", "repeated"):
             raise refusal(word, rest)
     except Refused as refused:
-        if wanted.coupon is not None and refused.code != "duplicate_conflict":
+        if wanted.coupon is not None and _did_not_happen(refused):
             await ctx.db.run(SQL.coupons_free, [message_uuid(id)])
         raise
     ctx.of(Recent).note(id, wanted.product_id)
     if word == "ok":
         ctx.of(Teller).changed(wanted.product_id)
     return rules.hold_of(wanted.product_id, unpacked(rest[0])), rest[1].decode()
+
+
+def _did_not_happen(refused: Refused) -> bool:
+    """Tell a refusal by the script from a lost answer, after which it may be held all the same."""
+    if refused.code == "unavailable":
+        return "stopped" in refused.details
+    return refused.code != "duplicate_conflict"
 
 
 async def _use_coupon(ctx: Context, coupon: str, person: str, id: str) -> None:

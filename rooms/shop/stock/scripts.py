@@ -39,7 +39,7 @@ async def send(
 ) -> tuple[str, Sequence[Any]]:
     """Run one script: its word and what follows; `kept` names where its answer is remembered.
 
-    Refused("unavailable") means that it has not happened and will not.
+    After Refused("unavailable") it will not happen; whether it has, the same call tells later.
     """
     channel = product_channel(product_id)
     names = [channel, *(f"{channel}:{part}" for part in _PARTS), "log"]
