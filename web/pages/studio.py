@@ -22,6 +22,7 @@ from rooms.questions import actions as question_actions
 from rooms.questions import reads as question_reads
 from rooms.questions.rules import SORTS, info
 from rooms.rules import MODES, Broadcast, Kind, Room, State
+from rooms.shop.show import figures
 from server.context import Context
 from server.errors import Refused
 from server.presence import Presence
@@ -29,6 +30,8 @@ from web.middleware import allow_body
 from web.pages.media import MOST_FORM, MOST_PICTURE, keep_picture, read_upload
 from web.pages.refusals import field_errors, read_given, status_of_form
 from web.pages.rendering import render, viewer_of, zone_of
+from web.pages.shelf import offer_of, picture_of
+from web.pages.studio_shop import do_in_shop
 from web.preflight import preflight
 
 SLOW_STEPS = (0, 3, 5, 10, 30, 60, 120)
@@ -130,6 +133,8 @@ async def act(request: Request) -> Response:
             await question_actions.dismiss(ctx, viewer, asked)
         elif what == "show":
             await question_actions.show(ctx, viewer, {**asked, "id": form.get("id") or None})
+        elif what == "shop":
+            await do_in_shop(ctx, viewer, room.id, broadcast.id, form.get("do", ""))
         elif what == "mode":
             await room_actions.set_mode(ctx, viewer, {**asked, "mode": form.get("mode")})
         elif what == "slow":
@@ -159,7 +164,9 @@ async def _studio(
     )
     counts = await question_reads.counts(ctx.db, room.id)
     presence = ctx.of(Presence)
+    shop = await figures.of_show(ctx, int(room.id), int(broadcast.id))
     data = {
+        "shop": shop,
         "broadcast": broadcast_info(broadcast),
         "room": room_info(room),
         "counts": counts,
@@ -178,6 +185,9 @@ async def _studio(
         room=room,
         questions=found,
         counts=counts,
+        shop=shop,
+        offer_of=offer_of,
+        picture_of=picture_of,
         sort=sort,
         messages=page.messages,
         viewers=await presence.viewers(room.channel),

@@ -5,6 +5,7 @@ import { refusalText } from '../room/composer.js';
 import { Checks } from './checks.js';
 import { Comments } from './comments.js';
 import { Questions } from './questions.js';
+import { Selling } from './selling.js';
 import { holdToSend, tabs } from './views.js';
 
 const page = JSON.parse(document.getElementById('page')?.textContent ?? '{}');
@@ -26,13 +27,15 @@ const connection = new Connection({ url: `${location.origin.replace(/^http/, 'ws
 /** @param {string} cmd @param {Record<string, any>} args */
 const ask = (cmd, args = {}) => connection.command(cmd, { room, ...args });
 
+/** @type {any} */
+let shown = null;
 /** @param {string} text */
 function toast(text) {
   const box = /** @type {HTMLElement} */ (find('#toast'));
   box.textContent = text;
   box.hidden = false;
-  clearTimeout(Number(box.dataset.timer));
-  box.dataset.timer = String(setTimeout(() => { box.hidden = true; }, 4000));
+  clearTimeout(shown);
+  shown = setTimeout(() => { box.hidden = true; }, 4000);
 }
 /** @param {unknown} error */
 const refused = (error) => toast(refusalText(words, error instanceof Refused ? error : new Refused({ code: 'offline' })));
@@ -69,6 +72,7 @@ if (checklist instanceof HTMLElement) {
 }
 
 const comments = new Comments({ root: find('#fd'), menu: find('#row-menu'), words, you: page.you.id, now: () => connection.now(), ask, refused, done: toast });
+const selling = new Selling({ words, ask, now: () => connection.now(), toast, refused, room, broadcast: page.broadcast }, page.shop);
 tabs(find('.stu'), find('.views [role=tablist]'));
 
 /* ---- what arrives ---- */
@@ -80,6 +84,7 @@ connection.on('items', (from, /** @type {import('../core/connection.js').Item[]}
     // What was said before this page was made stands in it already.
     if (at <= page.now) continue;
     questions.change(body);
+    selling.change(body);
     if (body.event === 'room.changed') rules(body);
     else if (body.event === 'broadcast.started' || body.event === 'broadcast.ended') settled(body.broadcast?.id ?? body.id, body.event === 'broadcast.started' ? 'live' : 'ended');
   }
@@ -87,10 +92,10 @@ connection.on('items', (from, /** @type {import('../core/connection.js').Item[]}
 connection.on('now', (_, /** @type {import('../core/connection.js').Body} */ body) => {
   if (body.event === 'viewers.counted') put('viewers', words.number(body.count));
   else if (body.event === 'reactions.counted') put('hearts', words.compact(body.total));
-  else questions.change(body);
+  else { questions.change(body); selling.change(body); }
 });
 connection.on('joined', (_, /** @type {import('../core/connection.js').Joined} */ { room: now }) => { if (now?.mode) rules(now); });
-connection.on('gap', () => { void questions.sortBy(questions.sort).catch(() => {}); });
+connection.on('gap', () => { selling.again(); void questions.sortBy(questions.sort).catch(() => {}); });
 
 /** @type {any} */
 let late = null;
@@ -139,6 +144,10 @@ function tick() {
   if (state === 'live') put('timer', clock);
   else if (state === 'scheduled') put('timer', connection.now() >= starts ? t('Late by {time}', { time: clock }) : hours < 24 ? t('Starts in {time}', { time: clock }) : words.tn('Starts in {n} day', 'Starts in {n} days', Math.floor(hours / 24)));
   put('rate', words.number(comments.rate()));
+  selling.tick();
+  const asked = document.querySelector('.clu.now [data-text]')?.textContent ?? '';
+  document.querySelector('[data-onstage]')?.toggleAttribute('hidden', !asked);
+  put('onstage-text', asked);
 }
 setInterval(tick, 1000);
 tick();
