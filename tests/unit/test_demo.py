@@ -4,7 +4,8 @@ import pytest
 
 from moderation.names import name_key
 from moderation.rules import Rank
-from web.demo import clip
+from rooms.shop.catalogue.rules import MEDIA, read_draft
+from web.demo import clip, goods
 from web.demo.community import SIGN_INS, lines, people, texts
 from web.demo.people import language_of
 
@@ -76,3 +77,22 @@ def test_the_music_ends_as_quietly_as_it_begins():
 
 def test_the_picture_is_a_picture():
     assert clip.picture(1.0).startswith(b"\x89PNG")
+
+
+def test_every_product_can_be_entered_as_it_stands_and_has_a_drawing(tmp_path):
+    products = texts()["products"]
+    for product in products:
+        variants = [
+            {**variant, "was_price": variant.get("was"), "total": variant["stock"]}
+            for variant in product["variants"]
+        ]
+        read_draft({**product, "currency": "JPY", "variants": variants})
+
+    goods.draw(tmp_path)
+
+    assert len({product["code"] for product in products}) == len(products) == 5
+    assert [product["key"] for product in products if product.get("pinned")] == ["serum"]
+    for product in products:
+        drawn = tmp_path / f"demo-{product['key']}.png"
+        assert drawn.read_bytes().startswith(b"\x89PNG")
+        assert MEDIA.fullmatch(f"/media/{drawn.name}")

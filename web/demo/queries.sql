@@ -71,3 +71,22 @@ SELECT (SELECT secrets FROM shop_settings) AS shared,
        (SELECT secrets FROM webhook_endpoints
         WHERE url ~ '^http://127\.0\.0\.1:[0-9]+/hook$' AND removed_at IS NULL
         ORDER BY id LIMIT 1) AS endpoint;
+
+-- add_product --
+-- $1 title, $2 about, $3 code, $4 pictures, $5 per person, $6 source, $7 host.
+INSERT INTO products (title, about, code, currency, pictures, per_person, source, created_by)
+VALUES ($1, $2, $3, 'JPY', $4, $5, $6, $7) RETURNING id;
+
+-- add_variant --
+-- $1 product, $2 place, $3 title, $4 code, $5 sku, $6 price, $7 former price, $8 stock.
+INSERT INTO variants (product_id, place, title, code, sku, price, was_price, total)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- add_to_rundown --
+-- $1 broadcast, $2 product, $3 place, $4 when it is planned.
+INSERT INTO rundown (broadcast_id, product_id, place, planned_at) VALUES ($1, $2, $3, $4);
+
+-- pin --
+-- $1 room, $2 broadcast, $3 product, $4 second of the broadcast, $5 time.
+INSERT INTO product_pins (room_id, broadcast_id, product_id, second, pinned_at)
+VALUES ($1, $2, $3, $4, $5);

@@ -15,6 +15,7 @@ from rooms.rules import message_uuid, new_message_id
 from rooms.search.encode import tsvector
 from server.context import Context
 from server.database import Transaction, statements
+from web.demo import goods
 from web.demo.clip import picture
 from web.demo.community import SIGN_INS, Line, lines, password, people, texts
 
@@ -25,6 +26,7 @@ SEEDED = "demo_seeded"
 async def seed(ctx: Context) -> None:
     """Make the demo community once; a later start only puts its broadcast back on air."""
     _poster(ctx.settings.data_dir / "media")
+    goods.draw(ctx.settings.data_dir / "media")
     stored = await ctx.of(Passwords).hash(password())
     async with ctx.db.transaction() as tx:
         if await tx.value("SELECT value FROM settings WHERE name = $1 FOR UPDATE", SEEDED):
@@ -74,6 +76,9 @@ class _Seed:
             self._rooms[room["slug"]] = made
         for show in data["broadcasts"]:
             await self._broadcast(show)
+        on, began = self._broadcasts["live"]
+        room = self._rooms["komorebi-live"]
+        await goods.stock_up(self._tx, self._members["host"], room, on, began, self._now)
         for said in data["said"]:
             await self._said(said)
         decided = {**data["community"], "steps": ALL_DONE.stored(), SEEDED: True}
