@@ -15,17 +15,21 @@ from rooms.shop.spoken import reads, rules
 from rooms.shop.spoken.reads import SQL
 from rooms.shop.spoken.rules import Coded, Order
 from rooms.shop.stock import actions as stock
+from rooms.shop.stock import reads as stock_reads
 from rooms.shop.stock.rules import Wanted
 from server.context import Context, Viewer
 from server.database import Transaction
 from server.errors import Refused
+from server.log import Log
 from server.outbox import durable
 from server.stream_worker import Entry
 
+log = Log(__name__)
+
 LATE_MS = 120_000
 """After this nothing is bought any more: who said it does not expect it."""
-AT_ONCE = 100
-"""How many are carried out in a room before the next room's turn."""
+AT_ONCE, ROUNDS = 50, 10
+"""How many are carried out in one transaction, and how many of those before the next room."""
 _SELLERS = (Rank.HOST.wire, Rank.OWNER.wire)
 _LATER = ("unavailable", "backlog")
 """Refusals after which the same may succeed in a moment."""
@@ -80,23 +84,34 @@ async def carry_out(ctx: Context) -> None:
     A process that dies in between has reserved at most what the next one finds under the same key.
     """
     for row in await ctx.db.all(SQL.waiting_rooms):
-        await _carry_out_in(ctx, row["room_id"])
+        room, rounds = row["room_id"], ROUNDS
+        try:
+            while rounds and await _carry_out_in(ctx, room):
+                rounds -= 1
+        except Refused:
+            raise
+        except Exception as error:
+            # What cannot be carried out in one room holds up no other.
+            log.error("spoken.failed", room=room, error=error)
 
 
-async def _carry_out_in(ctx: Context, room: int) -> None:
+async def _carry_out_in(ctx: Context, room: int) -> bool:
+    """Carry out the next ones of a room; whether there may be more."""
     async with ctx.db.transaction() as tx:
         if not await tx.value(SQL.alone, str(room)):
-            return
-        for row in await tx.all(SQL.open, room, AT_ONCE):
+            return False
+        rows = await tx.all(SQL.open, room, AT_ONCE)
+        for row in rows:
             try:
                 outcome, reservation = await _outcome(ctx, row)
             except Refused as refused:
-                if refused.code in _LATER and not refused.details.get("stopped"):
+                outcome = "stopped" if refused.details.get("stopped") else refused.code
+                if outcome in _LATER:
                     # Whoever spoke later waits as well.
-                    return
-                stopped = refused.details.get("stopped")
-                outcome, reservation = "stopped" if stopped else refused.code, None
+                    return False
+                reservation = None
             await _done(ctx, row, outcome, reservation)
+        return len(rows) == AT_ONCE
 
 
 async def _outcome(ctx: Context, row: Record) -> tuple[str, ReservationInfo | None]:
@@ -104,20 +119,20 @@ async def _outcome(ctx: Context, row: Record) -> tuple[str, ReservationInfo | No
         return "", None
     if row["question"]:
         return f"ask.{row['question']}", None
-    key = message_id(row["message_id"])
-    if _now(ctx) - row["at"] > timedelta(milliseconds=LATE_MS):
-        return "too_late", None
     wanted = Wanted(
         product_id=str(row["product_id"]),
         variant_id=str(row["variant_id"]),
         quantity=row["quantity"],
-        key=key,
+        key=message_id(row["message_id"]),
         room_id=str(row["room_id"]),
         source="comment",
     )
+    if _now(ctx) - row["at"] > timedelta(milliseconds=LATE_MS):
+        # A process may have reserved in time and died before it said so.
+        made = await stock_reads.reservations(ctx.db, [wanted.id_for(row["person"])])
+        return ("ok", reservation_info(*made[0])) if made else ("too_late", None)
     viewer = Viewer(row["person"], row["name"], row["author_rank"])
-    reservation, title = await stock.reserve(ctx, viewer, wanted)
-    return "ok", reservation_info(reservation, title)
+    return "ok", reservation_info(*await stock.reserve(ctx, viewer, wanted))
 
 
 async def _done(
