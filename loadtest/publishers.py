@@ -6,17 +6,15 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-import msgpack
-
 from loadtest import api
-from loadtest.light import LightLink, open_light
+from loadtest.callers import Caller, Sent
 from loadtest.swarm import Side
-from server.client import Client
 
 SENTENCE: Final = "this is a live comment of about eighty characters, as people write them, ok?"
 LATEST: Final = 60.0
@@ -25,9 +23,6 @@ LEAST_RATE: Final = 100
 """Comments a second that are waited for at full speed."""
 MOST_WAITING: Final = 24
 """Comments that one author has under way: beyond 32 the server closes."""
-FIRST_ID: Final = 1 << 20
-"""Commands of the client itself have smaller numbers."""
-_pack: Final = msgpack.Packer().pack
 MOST_EXAMPLES: Final = 5
 
 
@@ -93,52 +88,14 @@ async def _authors(stack: AsyncExitStack, posting: Posting) -> list[Author]:
     return authors
 
 
-class Author:
-    """One connection, whose comments cost as little as possible here: the server is measured."""
-
-    def __init__(self, url: str, token: str) -> None:
-        """Prepare to connect; `client` is to be opened and closed."""
-        self.client = Client(url, token=token, open_link=self._open)
-        self._link: LightLink | None = None
-        self._ids = itertools.count(FIRST_ID)
-        self._answered: Callable[[Author, str], None] = _nobody_asked
-        self.waiting: set[int] = set()
-        """Commands that have no answer yet."""
-
-    def give(self, answered: Callable[[Author, str], None]) -> None:
-        """Hand the word of every answer on: a verdict, or what a refusal says."""
-        self._answered = answered
-        assert self._link is not None
-        self._link.wire.give(self._take)
+class Author(Caller):
+    """One connection that posts comments."""
 
     def post(self, room: str, own: str) -> None:
         """Post a comment."""
         # Whoever reads the text can tell how long it took; see client.c.
         text = f"t={time.monotonic_ns():016x} {SENTENCE}"
-        args = {"room": room, "text": text, "client_message_id": own}
-        id = next(self._ids)
-        self.waiting.add(id)
-        assert self._link is not None
-        self._link.wire.put(_pack({"id": id, "cmd": "comment.post", "args": args}))
-
-    async def _open(self, url: str, **more: Any) -> LightLink:
-        self._link = await open_light(url, **more)
-        return self._link
-
-    def _take(self, data: bytes) -> None:
-        value = msgpack.unpackb(data)
-        id = value.get("id")
-        if id in self.waiting:
-            self.waiting.discard(id)
-            ok = value.get("ok")
-            self._answered(self, value["error"]["code"] if ok is None else ok["verdict"])
-        else:
-            assert self._link is not None
-            self._link.take(data)
-
-
-def _nobody_asked(author: Author, word: str) -> None:
-    """Take the answer to a comment of a burst that is over."""
+        self.send("comment.post", {"room": room, "text": text, "client_message_id": own})
 
 
 class Publisher:
@@ -158,8 +115,8 @@ class Publisher:
         """Post everything, and wait for every answer."""
         self._unanswered = burst.comments
         for author in self._authors:
-            author.waiting.clear()
-            author.give(self._take)
+            author.under_way.clear()
+            author.give(partial(self._answered, author))
         cpu, start = time.process_time(), time.monotonic()
         if burst.gap:
             await self._paced(burst)
@@ -183,7 +140,7 @@ class Publisher:
             if wait > 0:
                 await asyncio.sleep(wait)
             author = self._authors[number % len(self._authors)]
-            if len(author.waiting) < MOST_WAITING:
+            if len(author.under_way) < MOST_WAITING:
                 author.post(self._room, next(self._ids))
             else:
                 self._take(author, "no answer in time")
@@ -193,6 +150,10 @@ class Publisher:
         if self._left > 0:
             self._left -= 1
             author.post(self._room, next(self._ids))
+
+    def _answered(self, author: Author, sent: Sent, reply: Mapping[str, Any]) -> None:
+        ok = reply.get("ok")
+        self._take(author, reply["error"]["code"] if ok is None else ok["verdict"])
 
     def _take(self, author: Author, word: str) -> None:
         if word == "allow":

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgpack
-
+from loadtest.callers import Caller, Sent
 from loadtest.chaos.history import REFUSED, UNKNOWN, Posted
 from loadtest.chaos.pouring import acknowledged
-from loadtest.light import LightLink, open_light
-from server.client import Client
 
 WIDTH: Final = 24
 """Lines that a connection has under way; beyond 32 the server closes."""
-FIRST_ID: Final = 1 << 20
-"""Commands of the client under it have smaller numbers."""
 
 
 @dataclass(slots=True)
@@ -53,18 +48,15 @@ class Flood:
             self.now.set()
 
 
-class Hose:
+class Hose(Caller):
     """One connection, whose lines wait for no one but the server."""
 
     def __init__(self, url: str, token: str) -> None:
         """Prepare to connect; `client` is to be opened and closed."""
-        self.client = Client(url, token=token, open_link=self._open)
+        super().__init__(url, token)
         self.refused = False
         """Whether a line of the present flood was refused."""
         self._flood = Flood("", "", 0, 0, 0)
-        self._under_way: dict[int, tuple[str, float]] = {}
-        self._ids = itertools.count(FIRST_ID)
-        self._link: LightLink | None = None
         self._dry: asyncio.Future[None] | None = None
 
     async def pour(self, flood: Flood, seconds: float) -> None:
@@ -72,51 +64,38 @@ class Hose:
 
         What has no answer after so many seconds, or when the connection is lost, is noted UNKNOWN.
         """
-        link = self._link
-        assert link is not None
+        link = self.link
         self._flood, self.refused = flood, False
         self._dry = asyncio.get_running_loop().create_future()
-        link.wire.give(self._take)
+        self.give(self._note)
         self._fill()
         await asyncio.wait(
             [self._dry, link.wire.ended], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
-        for own, at in self._under_way.values():
-            flood.note(Posted(self._me, own, at, time.monotonic(), UNKNOWN, "unanswered"))
-        self._under_way.clear()
+        for line in self.under_way.values():
+            flood.note(
+                Posted(self._me, line.mark, line.at, time.monotonic(), UNKNOWN, "unanswered")
+            )
+        self.under_way.clear()
 
     @property
     def _me(self) -> str:
         return str(self.client.welcome["you"]["id"])
 
-    async def _open(self, url: str, **more: Any) -> LightLink:
-        self._link = await open_light(url, **more)
-        return self._link
-
     def _fill(self) -> None:
-        assert self._link is not None and self._dry is not None
-        at = time.monotonic()
-        while len(self._under_way) < WIDTH and (own := self._flood.begin(self.refused)):
-            id = next(self._ids)
-            self._under_way[id] = (own, at)
+        assert self._dry is not None
+        while len(self.under_way) < WIDTH and (own := self._flood.begin(self.refused)):
             args = {"room": self._flood.room, "text": f"line {own}", "client_message_id": own}
-            self._link.wire.put(msgpack.packb({"id": id, "cmd": "comment.post", "args": args}))
-        if not self._under_way and not self._dry.done():
+            self.send("comment.post", args, own)
+        if not self.under_way and not self._dry.done():
             self._dry.set_result(None)
 
-    def _take(self, data: bytes) -> None:
-        assert self._link is not None
-        value = msgpack.unpackb(data)
-        line = self._under_way.pop(value.get("id", 0), None)
-        if line is None:
-            self._link.take(data)
-            return
-        own, at = line
-        if "ok" in value:
-            self._flood.note(acknowledged(self._me, own, at, value["ok"]))
+    def _note(self, line: Sent, reply: Mapping[str, Any]) -> None:
+        if "ok" in reply:
+            self._flood.note(acknowledged(self._me, line.mark, line.at, reply["ok"]))
         else:
             self.refused = True
-            word = value["error"]["code"]
-            self._flood.note(Posted(self._me, own, at, time.monotonic(), REFUSED, word))
-        if len(self._under_way) <= WIDTH // 2:
+            word = reply["error"]["code"]
+            self._flood.note(Posted(self._me, line.mark, line.at, time.monotonic(), REFUSED, word))
+        if len(self.under_way) <= WIDTH // 2:
             self._fill()
