@@ -12,7 +12,7 @@ from loadtest import report
 from loadtest.errors import CannotRun
 from loadtest.options import Commands
 from loadtest.report import Report
-from loadtest.scenarios import chaos, fanout, hotroom, idle, peers, publish, replay
+from loadtest.scenarios import chaos, fanout, hotroom, idle, peers, publish, replay, sale
 
 
 class Scenario(Protocol):
@@ -33,6 +33,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "chaos": chaos,
     "peers": peers,
     "replay": replay,
+    "sale": sale,
 }
 """Every scenario by the name that its parser gives itself."""
 

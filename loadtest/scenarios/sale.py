@@ -1,0 +1,165 @@
+"""More buyers than stock: what is sold is exactly what there is, in order, however it is asked."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import time
+from typing import Final
+
+from loadtest import api, cpu
+from loadtest.chaos.processes import of_role
+from loadtest.hall import limits, told
+from loadtest.options import Commands, add_out, count
+from loadtest.report import Report, Row
+from loadtest.sale import rush, verdict
+from loadtest.sale.buyers import Buyer
+from loadtest.sale.shop import Shop
+from loadtest.sale.stall import Stall, Watch, set_up
+from loadtest.servers import Servers, started
+
+HOLD_SECONDS: Final = 5
+LONG_SECONDS: Final = 600
+SETTLED_SECONDS: Final = 120.0
+STEP: Final = 0.2
+WITH_BOTH: Final = 16
+"""Buyers who come in at the same time."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `sale`."""
+    parser = commands.add_parser("sale", help="more buyers than stock; nothing is sold twice")
+    add = parser.add_argument
+    add("--buyers", type=count, default=500, help="who want one, each with two connections [500]")
+    add("--stock", type=count, default=37, help="of what they want [37]")
+    add("--gateways", type=count, default=4, help="between which they are spread [4]")
+    add("--rush", type=count, default=5000, help="who reserve at the same moment [5000]")
+    add("--reservations", type=count, default=20_000, help="made at full speed [20000]")
+    add("--kill-redis", action="store_true", help="once, when a third is sold")
+    add_out(parser)
+
+
+async def run(chosen: argparse.Namespace) -> Report:
+    """Sell out to buyers of every kind; then a rush, and as many reservations as it goes."""
+    report = Report("sale")
+    settings = limits(2 * chosen.buyers + chosen.rush)
+    report.facts = {
+        "gateways": chosen.gateways,
+        "on_the_same_cpus": "buyers, gateways, worker, Valkey, PostgreSQL",
+        "settings": told(settings),
+    }
+    async with started(settings, chosen.gateways) as servers:
+        await _sell_out(servers, chosen, report)
+        await _rush(servers, chosen, report)
+        await _full_speed(servers, chosen, report)
+    return report
+
+
+async def _sell_out(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
+    stall = await set_up(servers, "stall", chosen.stock, HOLD_SECONDS)
+    shop = Shop(servers.urls[0], await _secret(stall))
+    watch = Watch(stall)
+    watching = asyncio.create_task(watch.run(), name="watch")
+    buyers = await _come_in(stall, shop, chosen.buyers)
+    began = time.monotonic()
+    until = began + SETTLED_SECONDS
+    buying = [asyncio.create_task(buyer.buy(until)) for buyer in buyers]
+    try:
+        if chosen.kill_redis:
+            await _sold(stall, chosen.stock // 3, until)
+            _kill_redis(servers)
+        over = await _sold(stall, chosen.stock, until)
+        report.problems += [] if over else [f"not sold out after {SETTLED_SECONDS:.0f} s"]
+        # Who pays too late does so now at the latest.
+        await asyncio.wait(buying, timeout=2 * HOLD_SECONDS)
+        seconds = time.monotonic() - began
+    finally:
+        for task in (watching, *buying):
+            task.cancel()
+        await asyncio.gather(watching, *buying, return_exceptions=True)
+        await asyncio.gather(*(buyer.leave() for buyer in buyers))
+        await shop.close()
+    people = [buyer.told for buyer in buyers]
+    report.problems += [*watch.problems, *await verdict.problems(stall, people)]
+    if not watch.looks:
+        report.problems.append("no snapshot could be taken")
+    row = Row("sold out", chosen.buyers, more={"stock": chosen.stock, "seconds": round(seconds, 1)})
+    row.more |= {"snapshots": watch.looks, "least_available": watch.least_available}
+    row.more |= {"most_held": watch.most_held}
+    for state, number in await stall.query(
+        "SELECT state, count(*) FROM orders WHERE variant_id = $1 GROUP BY state",
+        int(stall.variant),
+    ):
+        row.more[f"orders_{state}"] = number
+    report.rows.append(row)
+
+
+async def _come_in(stall: Stall, shop: Shop, people: int) -> list[Buyer]:
+    slots = asyncio.Semaphore(WITH_BOTH)
+
+    async def come_in(number: int) -> Buyer:
+        async with slots:
+            buyer = Buyer(stall, shop, number, await api.visitor_token(http, f"buyer {number}"))
+            await buyer.come_in()
+        return buyer
+
+    async with api.client(stall.servers.urls[0]) as http:
+        return await asyncio.gather(*(come_in(number) for number in range(people)))
+
+
+async def _sold(stall: Stall, pieces: int, until: float) -> bool:
+    """Wait until so many are sold; False when that takes too long."""
+    sql = "SELECT sold FROM variants WHERE id = $1"
+    while time.monotonic() < until:
+        if (await stall.query(sql, int(stall.variant)))[0][0] >= pieces:
+            return True
+        await asyncio.sleep(STEP)
+    return False
+
+
+def _kill_redis(servers: Servers) -> None:
+    """Kill the server that this run started; its supervisor starts it again."""
+    [supervisor] = servers.processes["supervisor"]
+    for pid in of_role(supervisor, "valkey").values():
+        os.kill(pid, signal.SIGKILL)
+
+
+async def _secret(stall: Stall) -> str:
+    """Agree with the community on what the shop signs with."""
+    return secrets.token_urlsafe(32)
+
+
+async def _rush(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
+    stall = await set_up(servers, "rush", chosen.stock, LONG_SECONDS)
+    async with rush.crowd(stall, chosen.rush, "rusher") as callers:
+        answers = await rush.rush(stall, callers)
+    report.problems += answers.problems(min(chosen.stock, chosen.rush))
+    row = Row("rush at one moment", chosen.rush, latency_ms=answers.shares())
+    row.more = {"stock": chosen.stock, "seconds": round(answers.seconds, 2), **answers.words}
+    report.rows.append(row)
+
+
+async def _full_speed(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
+    stall = await set_up(servers, "plenty", chosen.reservations, LONG_SECONDS, None)
+    roles = {
+        role: [
+            pid for name, pids in servers.processes.items() if name.startswith(role) for pid in pids
+        ]
+        for role in ("gateway", "valkey")
+    }
+    async with rush.crowd(stall, min(200, chosen.reservations), "buyer at speed") as callers:
+        before = {role: sum(map(cpu.of_process, pids)) for role, pids in roles.items()}
+        answers = await rush.full_speed(stall, callers, chosen.reservations)
+    report.problems += answers.problems(chosen.reservations)
+    row = Row("full speed", len(callers), latency_ms=answers.shares())
+    row.more = {
+        "reservations": answers.words["held"],
+        "reservations_per_second": round(answers.words["held"] / max(answers.seconds, 1e-9)),
+    }
+    for role, pids in roles.items():
+        used = sum(map(cpu.of_process, pids)) - before[role]
+        row.more[f"{role}_cpu_us"] = round(used / max(1, answers.words["held"]), 1)
+    report.rows.append(row)
