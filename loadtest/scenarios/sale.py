@@ -129,7 +129,9 @@ def _kill_redis(servers: Servers) -> None:
 
 async def _secret(stall: Stall) -> str:
     """Agree with the community on what the shop signs with."""
-    return secrets.token_urlsafe(32)
+    secret = secrets.token_urlsafe(32)
+    await stall.query("UPDATE shop_settings SET secrets = ARRAY[$1]", secret)
+    return secret
 
 
 async def _rush(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
