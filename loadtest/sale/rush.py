@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from loadtest import api
@@ -19,8 +18,10 @@ from loadtest.sale.stall import Stall
 
 AT_ONCE: Final = 32
 """People who come in at the same time."""
-UNDER_WAY: Final = 16
-"""Commands of one connection that have no answer yet, at full speed."""
+UNDER_WAY: Final = 400
+"""Reservations that have no answer yet, at full speed."""
+MOST_EACH: Final = 15
+"""Reservations of one person, who may not ask much oftener than that in ten seconds."""
 LATEST: Final = 60.0
 
 
@@ -100,23 +101,23 @@ async def rush(stall: Stall, callers: Sequence[Caller]) -> Answers:
 
 
 async def full_speed(stall: Stall, callers: Sequence[Caller], reservations: int) -> Answers:
-    """Reserve as fast as it goes."""
+    """Reserve as fast as it goes, everybody in turn: each has a limit of their own."""
     answers = Answers(reservations)
-    keys = iter(range(reservations))
+    numbers = iter(range(reservations))
 
-    def again(caller: Caller, sent: Sent, reply: Mapping[str, Any]) -> None:
+    def take(sent: Sent, reply: Mapping[str, Any]) -> None:
         answers.take(sent, reply)
-        more(caller)
+        more()
 
-    def more(caller: Caller) -> None:
-        number = next(keys, None)
+    def more() -> None:
+        number = next(numbers, None)
         if number is not None:
+            caller = callers[number % len(callers)]
             caller.send("product.reserve", stall.wish(f"n{number}"))
 
     for caller in callers:
-        caller.give(partial(again, caller))
+        caller.give(take)
     for _ in range(UNDER_WAY):
-        for caller in callers:
-            more(caller)
+        more()
     await answers.wait()
     return answers

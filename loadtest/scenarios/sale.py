@@ -12,9 +12,10 @@ from typing import Final
 
 from loadtest import api, cpu
 from loadtest.chaos.processes import of_role
+from loadtest.errors import CannotRun
 from loadtest.hall import limits, told
 from loadtest.options import Commands, add_out, count
-from loadtest.report import Report, Row
+from loadtest.report import Report, Row, Value
 from loadtest.sale import rush, verdict
 from loadtest.sale.buyers import Buyer
 from loadtest.sale.shop import Shop
@@ -23,6 +24,7 @@ from loadtest.servers import Servers, started
 
 HOLD_SECONDS: Final = 5
 LONG_SECONDS: Final = 600
+ROLES: Final = ("gateway", "valkey", "worker")
 SETTLED_SECONDS: Final = 120.0
 STEP: Final = 0.2
 WITH_BOTH: Final = 16
@@ -44,6 +46,8 @@ def add_parser(commands: Commands) -> None:
 
 async def run(chosen: argparse.Namespace) -> Report:
     """Sell out to buyers of every kind; then a rush, and as many reservations as it goes."""
+    if chosen.reservations > rush.MOST_EACH * chosen.rush:
+        raise CannotRun(f"at most {rush.MOST_EACH} reservations for each of --rush")
     report = Report("sale")
     settings = limits(2 * chosen.buyers + chosen.rush)
     report.facts = {
@@ -54,7 +58,6 @@ async def run(chosen: argparse.Namespace) -> Report:
     async with started(settings, chosen.gateways) as servers:
         await _sell_out(servers, chosen, report)
         await _rush(servers, chosen, report)
-        await _full_speed(servers, chosen, report)
     return report
 
 
@@ -135,33 +138,31 @@ async def _secret(stall: Stall) -> str:
 
 
 async def _rush(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
-    stall = await set_up(servers, "rush", chosen.stock, LONG_SECONDS)
-    async with rush.crowd(stall, chosen.rush, "rusher") as callers:
-        answers = await rush.rush(stall, callers)
-    report.problems += answers.problems(min(chosen.stock, chosen.rush))
-    row = Row("rush at one moment", chosen.rush, latency_ms=answers.shares())
-    row.more = {"stock": chosen.stock, "seconds": round(answers.seconds, 2), **answers.words}
-    report.rows.append(row)
-
-
-async def _full_speed(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
-    stall = await set_up(servers, "plenty", chosen.reservations, LONG_SECONDS, None)
-    roles = {
-        role: [
-            pid for name, pids in servers.processes.items() if name.startswith(role) for pid in pids
-        ]
-        for role in ("gateway", "valkey")
-    }
-    async with rush.crowd(stall, min(200, chosen.reservations), "buyer at speed") as callers:
-        before = {role: sum(map(cpu.of_process, pids)) for role, pids in roles.items()}
-        answers = await rush.full_speed(stall, callers, chosen.reservations)
+    few = await set_up(servers, "rush", chosen.stock, LONG_SECONDS)
+    plenty = await set_up(servers, "plenty", chosen.reservations, LONG_SECONDS, None)
+    async with rush.crowd(few, chosen.rush, "rusher") as callers:
+        answers = await rush.rush(few, callers)
+        report.problems += answers.problems(min(chosen.stock, chosen.rush))
+        more: dict[str, Value] = {"stock": chosen.stock, "seconds": round(answers.seconds, 2)}
+        more |= answers.words
+        report.rows.append(Row("rush", chosen.rush, latency_ms=answers.shares(), more=more))
+        before = _used(servers)
+        answers = await rush.full_speed(plenty, callers, chosen.reservations)
+        used = _used(servers)
     report.problems += answers.problems(chosen.reservations)
-    row = Row("full speed", len(callers), latency_ms=answers.shares())
-    row.more = {
-        "reservations": answers.words["held"],
-        "reservations_per_second": round(answers.words["held"] / max(answers.seconds, 1e-9)),
+    held = answers.words["held"]
+    more = {**answers.words, "per_second": round(held / max(answers.seconds, 1e-9))}
+    more |= {
+        f"{role}_cpu_us": round((used[role] - before[role]) / max(1, held), 1) for role in used
     }
-    for role, pids in roles.items():
-        used = sum(map(cpu.of_process, pids)) - before[role]
-        row.more[f"{role}_cpu_us"] = round(used / max(1, answers.words["held"]), 1)
-    report.rows.append(row)
+    report.rows.append(Row("full speed", chosen.rush, latency_ms=answers.shares(), more=more))
+
+
+def _used(servers: Servers) -> dict[str, float]:
+    """Give the CPU time that all processes of a role have used, in µs."""
+    used: dict[str, float] = {}
+    for name, pids in servers.processes.items():
+        role = name.partition("-")[0]
+        if role in ROLES:
+            used[role] = used.get(role, 0.0) + sum(map(cpu.of_process, pids))
+    return used
