@@ -55,6 +55,8 @@ class Buyer:
         """Prepare to come in."""
         urls = stall.servers.urls
         pair = (urls[number % len(urls)], urls[(number + 1) % len(urls)])
+        self.has_one = False
+        """Whether something was held for them, whatever became of it."""
         self.told = Told(habit=HABITS[number % len(HABITS)])
         self._clients = [Client(url, token=token) for url in pair]
         self._stall = stall
@@ -84,6 +86,7 @@ class Buyer:
                 async with asyncio.timeout(WAIT_SECONDS):
                     mine = await self._offers.get()
         if mine is not None:
+            self.has_one = True
             await self._go_on(mine)
 
     async def _reserve(self, key: str) -> dict[str, Any] | None:

@@ -76,8 +76,10 @@ async def _sell_out(servers: Servers, chosen: argparse.Namespace, report: Report
             _kill_redis(servers)
         over = await _sold(stall, chosen.stock, until)
         report.problems += [] if over else [f"not sold out after {SETTLED_SECONDS:.0f} s"]
-        # Who pays too late does so now at the latest.
-        await asyncio.wait(buying, timeout=2 * HOLD_SECONDS)
+        # Who pays too late does so now at the latest; the others wait for nothing any more.
+        late = [task for buyer, task in zip(buyers, buying, strict=True) if buyer.has_one]
+        if late:
+            await asyncio.wait(late, timeout=2 * HOLD_SECONDS)
         seconds = time.monotonic() - began
     finally:
         for task in (watching, *buying):
@@ -91,7 +93,7 @@ async def _sell_out(servers: Servers, chosen: argparse.Namespace, report: Report
         report.problems.append("no snapshot could be taken")
     row = Row("sold out", chosen.buyers, more={"stock": chosen.stock, "seconds": round(seconds, 1)})
     row.more |= {"snapshots": watch.looks, "least_available": watch.least_available}
-    row.more |= {"most_held": watch.most_held}
+    row.more |= {"most_held": watch.most_held, "looks_refused": watch.away}
     for state, number in await stall.query(
         "SELECT state, count(*) FROM orders WHERE variant_id = $1 GROUP BY state",
         int(stall.variant),
@@ -160,9 +162,5 @@ async def _rush(servers: Servers, chosen: argparse.Namespace, report: Report) ->
 
 def _used(servers: Servers) -> dict[str, float]:
     """Give the CPU time that all processes of a role have used, in µs."""
-    used: dict[str, float] = {}
-    for name, pids in servers.processes.items():
-        role = name.partition("-")[0]
-        if role in ROLES:
-            used[role] = used.get(role, 0.0) + sum(map(cpu.of_process, pids))
-    return used
+    [supervisor] = servers.processes["supervisor"]
+    return {role: sum(map(cpu.of_process, of_role(supervisor, role).values())) for role in ROLES}
