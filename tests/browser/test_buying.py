@@ -74,6 +74,7 @@ def test_somebody_reserves_pays_and_lets_go_with_the_keyboard_alone(live, window
     )
     server.now({"event": "order.changed", "order": order})
     expect(sheet(page).get_by_role("status")).to_contain_text("Thank you!")
+    expect(page.get_by_role("button", name="Reserve")).to_be_hidden()
     page.keyboard.press("Escape")
     expect(buy(page, "Cup")).to_be_focused()
 

@@ -19,6 +19,7 @@ export class BuySheet extends HTMLElement {
   /** @type {Set<string>} */ #waits = new Set();
   #attempt = new Attempt();
   #busy = false;
+  #done = false;
   shop = /** @type {any} */ (null);
 
   /** @param {any} shop the shelf */
@@ -43,7 +44,7 @@ export class BuySheet extends HTMLElement {
   open(id) {
     const product = this.shop.products.get(id);
     if (!product || !this.dialog || !this.form) return;
-    this.shown = id; this.#hold = null;
+    this.shown = id; this.#hold = null; this.#done = false;
     this.#variants(product);
     if (this.quantity) this.quantity.value = '1';
     this.draw();
@@ -56,7 +57,7 @@ export class BuySheet extends HTMLElement {
   /** Go on with what is held. @param {Reservation} held */
   resume(held) {
     if (!this.dialog) return;
-    this.shown = held.product; this.#hold = held.id;
+    this.shown = held.product; this.#hold = held.id; this.#done = false;
     this.draw();
     if (!this.dialog.open) this.dialog.showModal();
     // Not on a button: who presses Enter twice to reserve does not mean to order.
@@ -68,7 +69,7 @@ export class BuySheet extends HTMLElement {
     if (!this.dialog?.open) return false;
     const product = this.shop.products.get(this.shown ?? '');
     if (held.state === 'held') {
-      if (held.product !== this.shown || this.#hold || this.#busy) return false;
+      if (held.product !== this.shown || this.#hold || this.#busy || this.#done) return false;
       this.shop.hold(held);
       this.resume(held);
       this.#say(why === 'offered' ? t('It is your turn: it is held for you now.') : '');
@@ -82,7 +83,7 @@ export class BuySheet extends HTMLElement {
   /** An order came of what is shown; whether it was told here. @param {import('../events').OrderInfo} order @param {string} said */
   ordered(order, said) {
     if (!this.dialog?.open || order.reservation !== this.#hold) return false;
-    this.#hold = null;
+    this.#hold = null; this.#done = true;
     this.#say(said);
     this.draw();
     this.#focus('buy-h');
@@ -96,7 +97,8 @@ export class BuySheet extends HTMLElement {
     if (this.#hold && !held) return this.#back(t('It is not held for you any more. If you paid, it is told here and stands with your orders.'), product);
     const top = /** @type {HTMLElement} */ (dialog.querySelector('.b-top'));
     top.hidden = !product;
-    form.hidden = Boolean(held) || !product;
+    form.hidden = Boolean(held) || !product || this.#done;
+    show(dialog, '[data-step=done]', this.#done);
     show(dialog, '[data-step=held]', Boolean(held));
     put(dialog, 'title', product?.title ?? held?.title ?? '');
     if (product) this.#drawChoice(product, top);
@@ -208,6 +210,7 @@ export class BuySheet extends HTMLElement {
   /** @param {import('../core/connection.js').Refused} error */
   #text(error) {
     const product = this.shop.products.get(this.shown ?? '');
+    if (error.details.field === 'coupon') return t('The coupon cannot be used for this. Take out its tick to reserve without it.');
     switch (error.code) {
       case 'sold_out': return error.details.left > 0 ? tn('Only {n} is left: choose fewer.', 'Only {n} are left: choose fewer.', error.details.left) : t('Somebody was faster: it is sold out. You can wait for one to become free.');
       case 'limit_reached': return t('You have as many as one person may buy.');
@@ -238,21 +241,20 @@ export class BuySheet extends HTMLElement {
     if (!held || this.#busy || this.#offline()) return;
     // Opened by the press itself: browsers stop what opens later.
     const tab = offline ? null : window.open('', '_blank');
-    const reply = await this.#ask('reservation.checkout', { id: held.id }, (error) => { tab?.close(); this.#say(this.#text(error)); });
+    const reply = await this.#ask('reservation.checkout', { id: held.id, product: held.product }, (error) => { tab?.close(); this.#say(this.#text(error)); });
     if (reply?.url) {
       if (tab) { tab.opener = null; tab.location.href = reply.url; } else location.assign(reply.url);
       this.#say(t('The checkout is open in another tab. What comes of it is shown here.'));
     } else if (reply) {
       tab?.close();
       if (reply.order) this.shop.change({ event: 'order.changed', order: reply.order });
-      if (!this.#hold) this.#focus('buy-h');
     }
   }
 
   async #release() {
     const held = this.shop.holds.get(this.#hold ?? ''), product = this.shop.products.get(this.shown ?? '');
     if (!held || this.#busy || this.#offline()) return;
-    const reply = await this.#ask('reservation.release', { id: held.id }, (error) => this.#say(this.#text(error)));
+    const reply = await this.#ask('reservation.release', { id: held.id, product: held.product }, (error) => this.#say(this.#text(error)));
     if (!reply) return;
     this.#hold = null;
     this.shop.hold({ ...held, state: 'released' });

@@ -52,6 +52,8 @@ function outcomeText(t, outcome, title) {
     case 'ok': return t('“{title}” is held for you.', { title: `\u2068${title}\u2069` });
     case 'sold_out': return t('that is sold out.');
     case 'limit_reached': return t('you have as many as one person may buy.');
+    case 'stopped': return t('sales are paused.');
+    case 'too_late': return t('it came too late. Try the button of the product.');
     case 'expired': return t('the price has changed. Look at the product again.');
     case 'ask.variant': case 'ask.variant_unknown': return t('which one? Write the code and the kind, as the host said them.');
     case 'ask.quantity': return t('how many? Write a number from 1 to 99.');

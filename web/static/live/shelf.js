@@ -25,6 +25,7 @@ class ProductShelf extends HTMLElement {
   /** @type {any} */ #asking = null;
   #asked = 0;
   #hidden = '';
+  #told = '';
 
   begin() {
     // Until the socket tells the server's time, the page's own is nearer to it than the reader's clock.
@@ -194,7 +195,9 @@ class ProductShelf extends HTMLElement {
 
   /** @param {import('../events').OrderInfo} order */
   #ordered(order) {
-    const said = orderText(words, order);
+    // The host's own way of payment answers the command and tells it as well.
+    const said = this.#told === order.id + order.state ? '' : orderText(words, order);
+    this.#told = order.id + order.state;
     if (said && !buy.ordered(order, said)) toast(said);
     this.holds.delete(order.reservation);
     this.draw();
