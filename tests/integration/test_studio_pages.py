@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from moderation.rules import Rank
 from rooms.broadcasts import actions as broadcasts
 from rooms.comments import actions as comments
 from rooms.rules import Room
+from rooms.shop.show import actions as show
 from server.context import Viewer
 from server.settings import Settings
 from tests.integration.visitor import Page, Person, Town, town
@@ -278,3 +280,36 @@ async def test_a_stale_form_keeps_the_answer(stage: Stage) -> None:
     assert "still here" in page.problems[""]
     kept = page.form(f"{stage.studio}/act", what="answer", id=key)
     assert kept.fields["text"] == "Long thought"
+
+
+async def test_products_are_shown_without_scripts_and_stand_as_chapters_when_it_is_over(
+    stage: Stage,
+) -> None:
+    world, broadcast = stage.place.world, stage.studio.split("/")[-1]
+    made = [
+        await world.db.value(
+            """WITH p AS (INSERT INTO products (title, currency) VALUES ($1, 'JPY') RETURNING id)
+               INSERT INTO variants (product_id, price, total) SELECT id, 4950, 5 FROM p
+               RETURNING product_id""",
+            title,
+        )
+        for title in ("Night serum", "Hand cream")
+    ]
+    for each in made:
+        args = {"broadcast": broadcast, "product": str(each)}
+        await show.add(world.ctx, stage.ren, args)
+
+    moved = await stage.do("shop", do=f"down:{made[0]}")
+    await stage.do("start")
+    pinned = await stage.do("shop", do=f"pin:{made[0]}")
+    stopped = await stage.do("shop", do="stop:")
+    wrong = await stage.do("shop", do="burn:1")
+    await stage.do("end")
+    over = await stage.place.person().open("/rooms/live")
+
+    assert moved.text.index("Hand cream") < moved.text.index("Night serum")
+    assert f'value="unpin:{made[0]}"' in pinned.text
+    assert "Sales are stopped" in stopped.text
+    assert wrong.status == 422
+    assert re.search(r"0:0\d</span> <bdi>Night serum", over.text)
+    assert not re.search(r"0:0\d</span> <bdi>Hand cream", over.text)

@@ -48,6 +48,8 @@ class LiveRoom:
     """Whether the draft is meant as a question."""
     shop: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """What is sold, as GET shelf answers."""
+    chapters: Sequence[tuple[str, int]] = ()
+    """Of a broadcast that is over: each product that was shown, and from which second."""
 
 
 def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
@@ -72,6 +74,7 @@ def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
         hearts=live.hearts,
         embed=playing(show.video_url) if show and embedded else "",
         shop=live.shop,
+        chapters=live.chapters,
         offer_of=offer_of,
         picture_of=picture_of,
         page_data=block(_page_data(request, live)),

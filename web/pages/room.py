@@ -18,7 +18,9 @@ from rooms.comments import actions as comments
 from rooms.history import reads as history
 from rooms.history.rules import Page
 from rooms.questions import reads as questions
-from rooms.rules import TEXT_LIMIT, Broadcast, Kind, Room, message_uuid, read_position
+from rooms.rules import TEXT_LIMIT, Broadcast, Kind, Room, State, message_uuid, read_position
+from rooms.shop.show.figures import chapters
+from server.context import Context
 from server.errors import Refused
 from server.presence import Presence
 from web.api.shelf import whole
@@ -110,10 +112,17 @@ async def _page(request: Request, found: Room, **said: Any) -> Response:
             questions=[*asked, *answered],
             voted=await questions.voted(ctx.db, found.id, viewer.id),
             shop=await whole(ctx, found, viewer),
+            chapters=await _chapters(ctx, found.broadcast),
             hearts=sum((await ctx.of(Presence).sums(found.channel)).values()),
             **shared,
         ),
     )
+
+
+async def _chapters(ctx: Context, show: Broadcast | None) -> list[tuple[str, int]]:
+    if show is None or show.state is not State.ENDED:
+        return []
+    return await chapters(ctx.db, int(show.id))
 
 
 async def _past(request: Request, found: Room) -> Response:
