@@ -119,6 +119,19 @@ async def test_talk_and_codes_that_are_not_on_are_not_heard(shop: Market) -> Non
     assert await shop.ctx.db.value("SELECT count(*) FROM spoken_orders") == 0
 
 
+async def test_a_code_in_kana_is_heard_however_it_is_written(shop: Market) -> None:
+    cup = await shown(shop, "レッド", 3, 3)
+    await shop.ctx.db.run("UPDATE variants SET code = 'サクラ' WHERE code = ''")
+
+    await say(shop, shop.town.guest("Ken"), "れっどのさくら2つ買います")
+    await say(shop, shop.town.guest("Ann"), "買う ﾚｯﾄﾞ ｻｸﾗ")
+    await shop.town.save()
+    await actions.carry_out(shop.ctx)
+
+    assert await outcomes(shop) == [("Ken", "ok"), ("Ann", "ok")]
+    assert await held(shop, cup) == 3
+
+
 async def test_a_near_miss_is_asked_back_and_buys_nothing(shop: Market) -> None:
     cup = await shown(shop, "12", 3, 3)
     ken = shop.town.guest("Ken")
