@@ -1043,7 +1043,7 @@ COMMENT ON COLUMN webhook_endpoints.kinds IS 'Which kinds it wants; empty for al
 
 COMMENT ON COLUMN webhook_endpoints.after IS 'The number up to which it has everything.';
 
-COMMENT ON COLUMN webhook_endpoints.missed IS 'How many events became too old before it took them.';
+COMMENT ON COLUMN webhook_endpoints.missed IS 'How many events it never took: too old by now, or skipped by hand.';
 
 COMMENT ON COLUMN webhook_endpoints.lease IS 'Which worker sends to it, until when: one at a time, in order.';
 

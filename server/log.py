@@ -79,7 +79,9 @@ def configure(level: str, style: str, process: str, stream: TextIO | None = None
     root.handlers = [handler]
     root.setLevel(level.upper())
     # It tells at `info` what our own events tell already.
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, root.level))
+    # httpx would write down every address that is called, and what is secret in it.
+    for name in ("uvicorn", "httpx"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 def _without_exceptions(fields: dict[str, Any]) -> dict[str, Any]:

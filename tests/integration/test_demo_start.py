@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from server.database import Database
@@ -38,6 +39,7 @@ def test_the_demo_opens_with_sign_ins_and_its_clip(folder: Path) -> None:
         assert len(facts["pids"]["demo"]) == 1
         assert clip.stat().st_size > 10_000
         assert asyncio.run(members(facts["database_url"])) > 3
+        assert "<h1>" in asyncio.run(front_of_shop(facts["database_url"]))
 
     again = subprocess.run(
         [*COMMAND, "--data", str(folder / "data")],
@@ -49,6 +51,20 @@ def test_the_demo_opens_with_sign_ins_and_its_clip(folder: Path) -> None:
     )
     assert again.returncode == 1
     assert "this data holds the demo" in again.stderr
+
+
+async def front_of_shop(dsn: str) -> str:
+    """Wait until the example shop is connected, and open its front page."""
+    database = await Database.connect(dsn, size=1)
+    try:
+        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as http:
+            while True:
+                url = await database.value("SELECT checkout_url FROM shop_settings")
+                if url:
+                    return (await http.get(url.removesuffix("checkout"))).text
+                await asyncio.sleep(0.1)
+    finally:
+        await database.close()
 
 
 async def members(dsn: str) -> int:

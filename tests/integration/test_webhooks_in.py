@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from secrets import token_bytes
 from typing import Any
 
+import httpx
 import orjson
 import pytest
+from starlette.applications import Starlette
 
 from rooms.rules import message_uuid, new_message_id
 from rooms.shop import signing
@@ -20,6 +22,9 @@ from server.database import Database
 from server.errors import Refused
 from server.settings import Settings
 from tests.clock import FakeClock
+from web.api import shop
+from web.api.table import routes_of
+from web.errors import HANDLERS
 
 SECRET = "hrb_shared-with-the-shop"
 RESERVED = """
@@ -190,6 +195,22 @@ async def test_what_could_not_be_done_is_left_to_the_repetition(
     assert answer["state"] == "paid"
     if isinstance(error.value, Refused):
         assert (error.value.code, error.value.retry_after) == ("unavailable", 5000)
+
+
+async def test_while_the_database_is_away_the_shop_is_told_when_to_repeat(stage: Stage) -> None:
+    served = Starlette(routes=routes_of(shop.endpoints), exception_handlers=HANDLERS)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await served({**scope, "state": {"ctx": stage.ctx}}, receive, send)
+
+    await stage.ctx.db.close()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://here.example"
+    ) as http:
+        answer = await http.post("/v1/shop/webhook", content=b"{}")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["error"]["code"] == "unavailable"
 
 
 async def test_what_a_dead_process_left_is_taken_up_again(stage: Stage, clock: FakeClock) -> None:

@@ -329,6 +329,24 @@ async def test_what_the_owner_wants_again_is_sent_even_while_it_pauses(
     assert [line.by_hand for line in logged] == [False, True, False, False]
 
 
+async def test_the_owner_may_leave_out_what_a_consumer_never_takes(
+    ctx: Context, consumer: Consumer, product: int
+) -> None:
+    id = await endpoint(ctx, consumer)
+    await happen(ctx, product, 1, 2)
+    consumer.answer = lambda body: ok("400 No") if body["data"]["n"] == 1 else ok()
+    await turn(Sender(ctx))
+    refused = consumer.seen[0]["id"]
+
+    await actions.skip(ctx, OWNER, {"endpoint": id, "event": refused})
+    await turn(Sender(ctx))
+
+    assert consumer.numbers == [1, 2]
+    assert ((await the_one(ctx)).missed, (await the_one(ctx)).failures) == (1, 0)
+    with pytest.raises(Refused, match="Another event"):
+        await actions.skip(ctx, OWNER, {"endpoint": id, "event": refused})
+
+
 async def test_an_endpoint_that_was_removed_or_moved_is_not_called_any_more(
     ctx: Context, consumer: Consumer, product: int
 ) -> None:
@@ -398,6 +416,18 @@ async def test_what_nobody_took_in_thirty_days_is_dropped_and_counted(
     consumer.answer = lambda _: ok()
     await turn(Sender(ctx))
     assert consumer.numbers == [1, 2, 4]
+
+
+async def test_while_nobody_is_told_anything_events_are_kept_for_a_day(
+    ctx: Context, product: int, clock: FakeClock
+) -> None:
+    await happen(ctx, product, 1)
+    await turn(Sender(ctx))
+    clock.advance(86_400_000 + 60_000)
+
+    await tidy(ctx)
+
+    assert await ctx.db.value("SELECT count(*) FROM webhook_events") == 0
 
 
 async def test_only_the_owner_decides_where_events_go(ctx: Context) -> None:

@@ -46,8 +46,10 @@ async def log(
     """Show every try to tell an endpoint something, and what the shop told; send one again."""
     ctx: Context = request.state.ctx
     if form is not None and refused is None:
-        await actions.send_again(ctx, viewer_of(request), form)
-        return RedirectResponse(f"/settings/shop/log?endpoint={int(form['endpoint'])}&again=1", 303)
+        skips = form.get("what") == "skip"
+        await (actions.skip if skips else actions.send_again)(ctx, viewer_of(request), form)
+        done = "saved" if skips else "again"
+        return RedirectResponse(f"/settings/shop/log?endpoint={form['endpoint']}&{done}=1", 303)
     endpoints = await reads.endpoints(ctx.db)
     asked = (form or {}).get("endpoint") or request.query_params.get("endpoint", "")
     chosen = next((e for e in endpoints if e.id == asked), None)

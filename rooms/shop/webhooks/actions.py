@@ -109,13 +109,27 @@ async def remove_endpoint(ctx: Context, viewer: Viewer, args: Mapping[str, Any])
 async def send_again(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> None:
     """Have `event` sent to `endpoint` once more, soon, whatever waits in order."""
     _owner_only(viewer)
+    if not await ctx.db.value(SQL.ask_again, number(args, "endpoint"), _event(args)):
+        raise Refused("not_found", "There is no such event any more.")
+
+
+async def skip(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> None:
+    """Leave out `event`, which `endpoint` does not take and behind which all others wait.
+
+    Raises Refused: too_late when it is not the one that comes next.
+    """
+    _owner_only(viewer)
+    done = await ctx.db.run(SQL.skip_event, number(args, "endpoint"), _event(args))
+    if done == "UPDATE 0":
+        raise Refused("too_late", "Another event comes next by now.")
+
+
+def _event(args: Mapping[str, Any]) -> UUID:
     event = args.get("event")
     try:
-        id = UUID(event if isinstance(event, str) else "")
+        return UUID(event if isinstance(event, str) else "")
     except ValueError:
         raise Refused("invalid", "event is the id of an event.", field="event") from None
-    if not await ctx.db.value(SQL.ask_again, number(args, "endpoint"), id):
-        raise Refused("not_found", "There is no such event any more.")
 
 
 def new_secret() -> str:

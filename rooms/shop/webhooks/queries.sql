@@ -89,8 +89,12 @@ WHERE p.id = lost.id;
 DELETE FROM webhook_attempts WHERE at < $1;
 
 -- drop_events --
--- Forget events. $1 older than this.
-DELETE FROM webhook_events WHERE created_at < $1 AND number IS NOT NULL;
+-- Forget events. $1 older than this, $2 older than this while nobody is told anything.
+DELETE FROM webhook_events
+WHERE number IS NOT NULL
+  AND (created_at < $1
+       OR (created_at < $2
+           AND NOT EXISTS (SELECT FROM webhook_endpoints WHERE removed_at IS NULL)));
 
 -- drop_received --
 -- Forget what was received. $1 older than this.
@@ -144,6 +148,17 @@ WHERE id = $1;
 -- Forget everything that was to be sent once more to an endpoint. $1 endpoint.
 DELETE FROM webhook_again WHERE endpoint_id = $1;
 
+-- skip_event --
+-- Leave out what an endpoint is to get next, if it is this. $1 endpoint, $2 event.
+UPDATE webhook_endpoints p
+SET after = next.number, missed = p.missed + 1, failures = 0, next_at = '-infinity'
+FROM (
+    SELECT e.id, e.number FROM webhook_events e JOIN webhook_endpoints o ON o.id = $1
+    WHERE e.number > o.after AND (o.kinds = '{}' OR e.kind = ANY (o.kinds))
+    ORDER BY e.number LIMIT 1
+) AS next
+WHERE p.id = $1 AND next.id = $2 AND p.removed_at IS NULL;
+
 -- ask_again --
 -- Have an event sent once more. $1 endpoint, $2 event.
 INSERT INTO webhook_again (endpoint_id, event_id)
@@ -157,9 +172,10 @@ RETURNING 1;
 SELECT p.id, p.url, p.secrets, p.kinds, p.after, p.missed, p.failures, p.paused,
        (extract(epoch FROM p.created_at) * 1000)::bigint AS created,
        CASE WHEN p.failures > 0 THEN (extract(epoch FROM p.next_at) * 1000)::bigint END AS next,
-       (SELECT count(*) FROM webhook_events e
-        WHERE (e.number > p.after OR e.number IS NULL)
-          AND (p.kinds = '{}' OR e.kind = ANY (p.kinds))) AS waiting
+       (SELECT count(*) FROM (
+            SELECT FROM webhook_events e
+            WHERE e.number > p.after AND (p.kinds = '{}' OR e.kind = ANY (p.kinds)) LIMIT 10000
+        ) AS counted) AS waiting
 FROM webhook_endpoints p WHERE p.removed_at IS NULL ORDER BY p.id;
 
 -- attempts_of --

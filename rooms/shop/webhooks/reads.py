@@ -25,7 +25,7 @@ class Endpoint:
     kinds: tuple[str, ...]
     """Empty for all."""
     waiting: int
-    """How many events it has still to get."""
+    """How many events it has still to get, counted up to 10,000."""
     missed: int
     failures: int
     next_at: int | None

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import random
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -215,9 +215,10 @@ async def send(ctx: Context) -> None:
 
 async def tidy(ctx: Context) -> None:
     """Drop events, tries and what was received after 30 days; what nobody took is counted."""
-    oldest = datetime.fromtimestamp(ctx.clock() / 1000 - KEPT_DAYS * 86_400, UTC)
+    now = datetime.fromtimestamp(ctx.clock() / 1000, UTC)
+    oldest, yesterday = now - timedelta(days=KEPT_DAYS), now - timedelta(days=1)
     async with ctx.db.transaction() as tx:
         await tx.run(SQL.count_missed, oldest, timeout=60)
-        await tx.run(SQL.drop_events, oldest, timeout=60)
+        await tx.run(SQL.drop_events, oldest, yesterday, timeout=60)
         await tx.run(SQL.drop_attempts, oldest, timeout=60)
         await tx.run(SQL.drop_received, oldest, timeout=60)
