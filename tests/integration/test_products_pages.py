@@ -168,6 +168,7 @@ UNREADABLE = [
     (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "document type"),
     ("Handle,Title,Variant Price\na,Crème,5".encode("cp1252"), "encoding"),
     (b"x" * (5 * 1024 * 1024 + 10), "at most 5 MB"),
+    (b"a," + b"x" * (10 * 1024 * 1024), "at most 5 MB"),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from rooms.shop.catalogue.imports.export import guarded, write_shopify
 from rooms.shop.catalogue.imports.found import MOST_FILE, Found
 from rooms.shop.catalogue.imports.html_text import words_of_html
 from rooms.shop.catalogue.imports.own import write_own
+from rooms.shop.catalogue.imports.plan import Known, plan
 from rooms.shop.catalogue.imports.reading import read
 from rooms.shop.rules import Product, Variant
 from server.errors import Refused
@@ -348,6 +350,46 @@ def test_our_own_format_names_what_is_wrong_with_an_entry() -> None:
 
     assert words(found) == [(1, "no_variant"), (2, "no_id"), (3, "duplicate"), (4, "no_id")]
     assert found.problems[3].value == "evil"
+
+
+SPLINTERS = (b'"', b",", b"\n", b"\x00", b"\xff", b"<", b">", b"&", b"{", b"]", b"-1", b"1e400")
+SPLINTERS += (
+    b"null",
+    b"9" * 30,
+    b"\xe2\x80\xae",
+    b"=1",
+    b"'",
+    b"\\u0000",
+    b"\\ud800",
+    b";",
+    b"1.5",
+)
+
+
+def test_no_broken_file_does_more_than_be_refused() -> None:
+    feed = "<rss xmlns:g='http://base.google.com/ns/1.0'><item><g:id>1</g:id><title>A</title>"
+    feed += "<g:price>5 USD</g:price><g:size>S</g:size></item></rss>"
+    whole = (
+        f"{HEAD}\n{SERUM}".encode(),
+        feed.encode(),
+        write_own([product()], {"7": "own:abc"}),
+    )
+    chance = random.Random(4)
+    read_anyway = 0
+
+    for _ in range(1500):
+        data = bytearray(chance.choice(whole))
+        for _ in range(chance.randint(1, 5)):
+            at = chance.randrange(len(data) + 1)
+            data[at : at + chance.randint(0, 8)] = chance.choice((b"", *SPLINTERS))
+        try:
+            made = plan(read(bytes(data), currency="JPY"), Known({}, {}))
+        except Refused:
+            continue
+        read_anyway += len(made.entries)
+        assert "\x00" not in "".join(str(said) for said in (*made.entries, *made.problems))
+
+    assert read_anyway > 100
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ async def upload(request: Request) -> Response:
     if request.method == "GET":
         return await _form(request, {})
     allow_body(request, MOST_FILE + 64 * 1024)
-    form, refused = await read_given(request)
+    form, refused = await _given(request)
     if refused is None:
         ctx: Context = request.state.ctx
         try:
@@ -113,6 +113,16 @@ async def _form(request: Request, form: Form, refused: Refused | None = None) ->
         encodings=list(ENCODINGS),
         errors=_errors(request, refused) if refused else {},
     )
+
+
+async def _given(request: Request) -> tuple[Form, Refused | None]:
+    """Read the form; a file that is far too large is a refusal of that field like any other."""
+    try:
+        return await read_given(request)
+    except Refused as refused:
+        if refused.code != "too_large":
+            raise
+    return {}, Refused("too_large", "The file is too large.", field="file", problem="large_file")
 
 
 async def _file(request: Request) -> tuple[str, bytes]:

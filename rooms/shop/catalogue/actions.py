@@ -100,10 +100,10 @@ async def update(d: Durable, before: Product, draft: Draft) -> Product:
     rules.check_change(before, draft)
     which = int(before.id)
     await _unique(d, SQL.change, which, *_columns(draft))
-    # Codes may be swapped: nobody keeps one while they are given out anew.
-    await d.run(SQL.free_codes, which)
     kept = [int(variant.id) for variant in draft.variants if variant.id]
     await d.run(SQL.remove_variants, which, kept)
+    # Codes may be swapped: nobody keeps one while they are given out anew.
+    await d.run(SQL.free_codes, which)
     for place, variant in enumerate(draft.variants):
         if variant.id is None:
             await d.run(SQL.add_variant, which, place, *_of_variant(variant))
