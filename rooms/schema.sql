@@ -428,14 +428,17 @@ CREATE TABLE product_imports (
     rows integer NOT NULL,
     planned jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    confirmed_at timestamp with time zone,
+    done integer DEFAULT 0 NOT NULL,
     result jsonb,
-    CONSTRAINT product_imports_check CHECK (((confirmed_at IS NULL) = (result IS NULL))),
+    confirmed_at timestamp with time zone,
+    CONSTRAINT product_imports_check CHECK (((confirmed_at IS NULL) OR (result IS NOT NULL))),
     CONSTRAINT product_imports_format_check CHECK ((format = ANY (ARRAY['shopify'::text, 'google'::text, 'own'::text]))),
     CONSTRAINT product_imports_name_check CHECK ((char_length(name) <= 200))
 );
 
 COMMENT ON TABLE product_imports IS 'What an uploaded file would change, as it was shown; confirmed at most once.';
+
+COMMENT ON COLUMN product_imports.done IS 'How many products of it were written so far; it is carried out in pieces.';
 
 ALTER TABLE product_imports ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME product_imports_id_seq

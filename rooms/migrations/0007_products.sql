@@ -197,9 +197,11 @@ CREATE TABLE product_imports (
     rows         integer NOT NULL,
     planned      jsonb NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    confirmed_at timestamptz,
+    done         integer NOT NULL DEFAULT 0,
     result       jsonb,
-    CHECK ((confirmed_at IS NULL) = (result IS NULL))
+    confirmed_at timestamptz,
+    CHECK (confirmed_at IS NULL OR result IS NOT NULL)
 );
+COMMENT ON COLUMN product_imports.done IS 'How many products of it were written so far; it is carried out in pieces.';
 COMMENT ON TABLE product_imports IS 'What an uploaded file would change, as it was shown; confirmed at most once.';
 CREATE INDEX product_imports_member ON product_imports (member_id);

@@ -107,6 +107,23 @@ async def test_two_imports_of_the_same_new_product_make_it_once(shop: World, hos
     assert len(await catalogue(shop)) == 2
 
 
+async def test_a_long_import_goes_on_where_it_ended(
+    shop: World, host: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "PIECE", 2)
+    rows = [f"p{n},Product {n},Default Title,N-{n},100,1" for n in range(7)]
+    which = await prepared(shop, host, "\n".join((HEAD, *rows)))
+    shown = await imports.kept(shop.db, host, which)
+    await imports.write_piece(shop.ctx, host, int(which["import"]), shown.plan.entries)
+
+    some = await catalogue(shop)
+    results = await asyncio.gather(*(imports.confirm(shop.ctx, host, which) for _ in range(2)))
+
+    assert len(some) == 2
+    assert [result.created for result in results] == [7, 7]
+    assert len(await catalogue(shop)) == 7
+
+
 async def test_what_is_exported_changes_nothing_when_it_is_imported(
     shop: World, host: Viewer
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ from server.errors import Refused
 from server.outbox import Durable, durable
 
 SQL = statements(__package__)
+PIECE = 100
+"""How many products are written in one transaction."""
 _LONG = 20.0
 """Seconds for a statement that moves a whole plan."""
 
@@ -61,7 +63,7 @@ async def prepare(ctx: Context, viewer: Viewer, data: bytes, args: Mapping[str, 
     currency, encoding = str(args.get("currency", "")), str(args.get("encoding") or "")
     found = await asyncio.to_thread(read, data, currency=currency, encoding=encoding)
     sources = await catalogue.sources(ctx.db, [item.source for item in found.items])
-    products = {p.id: p for p in await catalogue.products(ctx.db, sources.values())}
+    products = {p.id: p for p in await catalogue.many(ctx.db, sources.values())}
     named = [_code_of(item.fields.get("code")) for item in found.items]
     known = Known(
         {source: products[str(id)] for source, id in sources.items() if str(id) in products},
@@ -103,21 +105,40 @@ async def confirm(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> Resu
 
     The caller has `stock.actions.mirror` tell Redis of `products`.
     """
-    require(viewer, Action.SELL)
-    which, member = number(args, "import"), member_number(viewer)
+    found = await kept(ctx.db, viewer, args)
+    if found.result is not None:
+        return found.result
+    entries = [entry for entry in found.plan.entries if entry.state != "unchanged"]
+    # In one order for everybody, or two imports could wait for each other.
+    entries.sort(key=lambda entry: (entry.state, int(entry.product or 0), entry.source))
+    for _ in range(len(entries) // PIECE + 1):
+        result, is_all = await write_piece(ctx, viewer, int(found.id), entries)
+        if is_all:
+            break
+    return result
+
+
+async def write_piece(
+    ctx: Context, viewer: Viewer, which: int, entries: Sequence[Entry]
+) -> tuple[Result, bool]:
+    """Write the next products of an import; gives the result so far, and whether that was all.
+
+    Each piece is a transaction of its own: while a long import runs, orders for what it changes
+    wait for a piece and not for all of it. Who confirms again goes on where it ended.
+    """
     async with durable(ctx) as d:
-        row = await d.one(SQL.kept_locked, which, member, timeout=_LONG)
+        row = await d.one(SQL.progress, which, timeout=_LONG)
         if row is None:
             raise Refused("not_found", "There is no such import, or it is too old.")
-        found = _kept(row)
-        if found.result is not None:
-            return found.result
-        result = Result()
-        for entry in sorted(found.plan.entries, key=lambda e: (e.state, int(e.product or 0))):
-            if entry.state != "unchanged":
-                await _carry_out(d, viewer, entry, result, ctx.clock())
-        await d.run(SQL.confirmed, which, asdict(result), timeout=_LONG)
-    return result
+        result = _result(row["result"]) or Result()
+        if row["confirmed_at"] is not None:
+            return result, True
+        until = row["done"] + PIECE
+        for entry in entries[row["done"] : until]:
+            await _carry_out(d, viewer, entry, result, ctx.clock())
+        is_all = until >= len(entries)
+        await d.run(SQL.carried_out, which, until, asdict(result), is_all, timeout=_LONG)
+    return result, is_all
 
 
 async def _carry_out(d: Durable, viewer: Viewer, entry: Entry, result: Result, at: int) -> None:
@@ -154,7 +175,7 @@ def _code_of(value: object) -> str:
 
 
 def _kept(row: Any) -> Kept:
-    planned, result = row["planned"], row["result"]
+    planned = row["planned"]
     entries = [
         Entry(**{**entry, "changes": tuple(Change(**c) for c in entry["changes"])})
         for entry in planned["entries"]
@@ -164,5 +185,11 @@ def _kept(row: Any) -> Kept:
         str(row["id"]),
         row["name"],
         Plan(row["format"], row["encoding"], entries, problems, row["rows"]),
-        Result(**{**result, "left": [Problem(**p) for p in result["left"]]}) if result else None,
+        _result(row["result"]) if row["confirmed_at"] else None,
     )
+
+
+def _result(stored: Mapping[str, Any] | None) -> Result | None:
+    if stored is None:
+        return None
+    return Result(**{**stored, "left": [Problem(**problem) for problem in stored["left"]]})

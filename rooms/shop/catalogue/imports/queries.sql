@@ -13,10 +13,11 @@ VALUES ($1, $2, $3, $4, $5, $6) RETURNING id;
 -- One's own. $1 id, $2 member.
 SELECT * FROM product_imports WHERE id = $1 AND member_id = $2;
 
--- kept_locked --
--- The same, while nobody else confirms it.
-SELECT * FROM product_imports WHERE id = $1 AND member_id = $2 FOR UPDATE;
+-- progress --
+-- How far it was carried out, while nobody else does. $1 id.
+SELECT done, result, confirmed_at FROM product_imports WHERE id = $1 FOR UPDATE;
 
--- confirmed --
--- Done; whoever confirms again gets the same result. $1 id, $2 result.
-UPDATE product_imports SET confirmed_at = now(), result = $2 WHERE id = $1;
+-- carried_out --
+-- So many are done; whoever confirms again goes on from there. $1 id, $2 done, $3 result, $4 all.
+UPDATE product_imports
+SET done = $2, result = $3, confirmed_at = CASE WHEN $4 THEN now() END WHERE id = $1;
