@@ -177,15 +177,21 @@ async def test_everything_of_a_show_stops_and_goes_on_but_for_what_had_stopped_b
     await actions.pin(w.ctx, host, {"room": room.id, "product": pinned})
 
     stopped = await actions.stop(w.ctx, host, {"room": room.id})
-    again = await actions.stop(w.ctx, host, {"room": room.id})
+    again = await actions.stop(w.ctx, host, {"room": room.id, "broadcast": str(broadcast)})
     states = {row["id"]: row["stopped"] for row in await w.db.all("SELECT * FROM products")}
+    later = await w.showing(room, host, "scheduled")
+    await actions.add(w.ctx, host, {"broadcast": str(later), "product": other})
     undo = {"room": room.id, "products": [*stopped["products"], other]}
     resumed = await actions.stop(w.ctx, host, undo, stopped=False)
 
+    to_come = {"room": room.id, "broadcast": str(later)}
+    next_show = await actions.stop(w.ctx, host, to_come)
+
     assert stopped["products"] == resumed["products"] == [one, pinned]
+    assert next_show["products"] == [pinned, other]
     assert again["products"] == []
     assert states == {int(one): True, int(two): True, int(pinned): True, int(other): False}
-    told_last = (await told(w, room))[-4:]
+    told_last = (await told(w, room))[-6:-2]
     assert [(b["product"]["id"], b["product"]["stopped"]) for b in told_last] == [
         *((one, True), (pinned, True)),
         *((one, False), (pinned, False)),

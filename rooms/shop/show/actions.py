@@ -118,13 +118,15 @@ async def unpin(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[s
 async def stop(
     ctx: Context, viewer: Viewer, args: Mapping[str, Any], *, stopped: bool = True
 ) -> dict[str, Any]:
-    """Sell nothing of a room's show {room} any more, or again; gives the products that changed.
+    """Sell nothing of a show {room, broadcast?} any more, or again; gives what changed.
 
     `products`, as a stop gave them, leaves out what had been stopped before it. Who holds a
     reservation may still pay.
     """
     room_id, wanted = room_number(args.get("room")), _products(args.get("products"))
-    shown = {row["product_id"] for row in await ctx.db.all(SQL.on_show, room_id)}
+    named = args.get("broadcast")
+    broadcast = None if named is None else broadcast_number(named)
+    shown = {row["product_id"] for row in await ctx.db.all(SQL.on_show, room_id, broadcast)}
     left = await stock_of(ctx, *shown)
     async with durable(ctx) as d:
         room = await _selling(d, viewer, room_id)

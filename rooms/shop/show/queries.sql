@@ -8,8 +8,12 @@ WHERE n.kind = 'live' AND (
 ORDER BY n.id;
 
 -- on_show --
--- Products of a room: in the rundown of its present broadcast, or pinned. $1 room.
-SELECT e.product_id FROM rooms_now n JOIN rundown e ON e.broadcast_id = n.broadcast_id WHERE n.id = $1
+-- Products of a room: in the rundown of a broadcast, by default the present one, or pinned.
+-- $1 room, $2 broadcast or NULL.
+SELECT e.product_id FROM rooms_now n
+JOIN broadcasts b ON b.id = coalesce($2, n.broadcast_id) AND b.room_id = n.id
+JOIN rundown e ON e.broadcast_id = b.id
+WHERE n.id = $1
 UNION
 SELECT product_id FROM product_pins WHERE room_id = $1 AND unpinned_at IS NULL;
 
@@ -154,12 +158,13 @@ FROM waiting w JOIN variants v ON v.id = w.variant_id
 WHERE w.product_id = $1 AND w.state = 'waiting' ORDER BY w.seq LIMIT 200;
 
 -- asked_by --
--- Who named a product in what they said during a broadcast, the newest first.
+-- Who named a product in what they said during a broadcast, the newest first; looks through the
+-- newest of the room only, for it is asked while the host waits.
 -- $1 room, $2 broadcast, $3 title, $4 pattern of its code or NULL, $5 the rank of the team.
 SELECT m.author AS person, m.author_name AS name, m.text,
        (extract(epoch FROM m.at) * 1000)::bigint AS at
-FROM messages m
-WHERE m.room_id = $1 AND m.broadcast_id = $2 AND m.state = 'visible' AND m.author_rank < $5
+FROM (SELECT * FROM messages WHERE room_id = $1 ORDER BY epoch DESC, "offset" DESC LIMIT 20000) m
+WHERE m.broadcast_id = $2 AND m.state = 'visible' AND m.author_rank < $5
   AND (strpos(lower(m.text), lower($3)) > 0 OR m.text ~* $4)
 ORDER BY m.epoch DESC, m."offset" DESC LIMIT 50;
 

@@ -97,8 +97,8 @@ export class Selling {
         case 'remove': await stage.ask('rundown.remove', { broadcast, product: id }); stage.toast(t('Taken out of the rundown.')); this.refresh(); break;
         case 'extend': await stage.ask('sale.extend', { sale: id, minutes: 1, ends_at: this.rundown.lines.find(({ product }) => product.sale?.id === id)?.product.sale?.ends_at }); break;
         case 'end': await stage.ask('sale.end', { sale: id }); break;
-        case 'stop': this.#stopped = (await stage.ask('shop.stop')).products; stage.toast(t('All sales of this show are stopped.')); break;
-        case 'resume': await stage.ask('shop.resume', this.#stopped?.length ? { products: this.#stopped } : {}); this.#stopped = undefined; stage.toast(t('Everything is sold again.')); break;
+        case 'stop': this.#stopped = (await stage.ask('shop.stop', { broadcast })).products; stage.toast(t('All sales of this show are stopped.')); break;
+        case 'resume': await stage.ask('shop.resume', { broadcast, ...(this.#stopped?.length ? { products: this.#stopped } : {}) }); this.#stopped = undefined; stage.toast(t('Everything is sold again.')); break;
       }
     } catch (error) {
       stage.toast(problemText(stage.words, error));
