@@ -14,6 +14,9 @@ import pytest
 from loadtest.redis_cluster import RedisCluster, redis_cluster
 from moderation.rules import Rank
 from rooms.actions import create_room
+from rooms.shop.orders.actions import settle
+from rooms.shop.rules import product_channel
+from rooms.shop.stock import actions as stock
 from server.context import Viewer, system_clock
 from server.errors import Refused
 from server.keys import keys_of
@@ -22,6 +25,7 @@ from server.settings import Settings
 from tests.integration.channel_reader import Reader
 from tests.integration.channels import Known, brokers, line, refusal, until
 from tests.integration.lines import eventually
+from tests.integration.market import market
 from tests.integration.street import Watcher
 from tests.running import running
 from web.cli import doctor_servers
@@ -106,6 +110,26 @@ async def test_the_doctor_looks_at_every_node(cluster: RedisCluster) -> None:
     assert any("allkeys-lru" in f and f.startswith(f"redis {other.name}") for f in found)
     assert any("cluster-require-full-coverage" in fault for fault in found)
     assert await count_keys(cluster.url) == sum(node.client.dbsize() for node in cluster.nodes)
+
+
+async def test_stock_stays_with_its_product_when_that_moves(
+    cluster: RedisCluster, database_url: str
+) -> None:
+    settings = Settings.for_tests(database_url=database_url, redis_url=cluster.url)
+    async with market(settings) as shop:
+        cup = await shop.product(3)
+        first, _ = await stock.reserve(shop.ctx, shop.town.guest("Ken"), shop.wanted(cup))
+        await shop.save(cup)
+        key = keys_of(product_channel(cup.id)).channel
+        to = cluster.other(cluster.owner(key))
+
+        await asyncio.to_thread(cluster.move_by_keys, key, to)
+        second, _ = await stock.reserve(shop.ctx, shop.town.guest("Ann"), shop.wanted(cup))
+        await shop.save(cup)
+        orders = [await settle(shop.ctx, held.id, "paid") for held in (first, second)]
+
+        assert [order.state for order in orders if order] == ["paid", "paid"]
+        assert await shop.left(cup) == (1, 0, 2, 3)
 
 
 async def test_a_promoted_replica_is_fenced_and_everybody_hears_it(

@@ -81,7 +81,7 @@ async def _decide(ctx: Context, r: Reservation, key: str, state: OrderState, pay
         claimed = None
     if claimed is None and not late:
         raise Refused("expired", "This reservation has ended.")
-    sold = False
+    sold, refund_due = False, False
     try:
         async with durable(ctx) as d:
             await stock.touch(d, r.product_id)
@@ -90,6 +90,7 @@ async def _decide(ctx: Context, r: Reservation, key: str, state: OrderState, pay
                 sold = claimed is not None and await _sell(d, r)
                 if not sold and not late:
                     raise Refused("expired", "This reservation has ended.")
+                refund_due = not sold
                 decided = state if sold else OrderState.REFUND_DUE
                 at = datetime.fromtimestamp(ctx.clock() / 1000, UTC)
                 await d.run(SQL.store, message_uuid(r.id), decided, payment, at, sold)
@@ -101,7 +102,7 @@ async def _decide(ctx: Context, r: Reservation, key: str, state: OrderState, pay
         if claimed is not None:
             await _let_go(ctx, r)
         raise
-    if claimed is not None and not sold and before is None:
+    if claimed is not None and refund_due:
         await _let_go(ctx, r, ended=True)
     return await _mirrored(ctx, r)
 
