@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from moderation.rules import told, wire_until
+from moderation.screening import standing
 from rooms.access import Action, require
 from rooms.cache import RoomCache
 from rooms.limits import Limit
@@ -104,8 +106,15 @@ async def see(ctx: Context, viewer: Viewer, args: Args) -> dict[str, Any]:
 
 
 async def may_buy(ctx: Context, viewer: Viewer, args: Args) -> None:
-    """Refuse who may not buy (in the room that is named), or asks too often."""
+    """Refuse who may not buy (in the room that is named), is banned, or asks too often.
+
+    Who is muted may buy: that is about words.
+    """
     named = args.get("room")
     room = None if named is None else await ctx.of(RoomCache).room(str(named))
     require(viewer, Action.BUY, room)
     ctx.of(BuyLimit).take(viewer)
+    known = await standing(ctx, viewer, room.id if room else None)
+    if known.banned_until > ctx.clock():
+        sentence, until = told("banned", known.reason), wire_until(known.banned_until)
+        raise Refused("banned", sentence, until=until, why=known.reason)
