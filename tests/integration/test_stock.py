@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from moderation.screening import Screening
 from rooms.shop.rules import HoldState
-from rooms.shop.stock import actions, reads
+from rooms.shop.stock import actions, commands, reads
+from server.context import Viewer
 from server.errors import Refused
 from tests.integration.market import Market, shared_market
 from tests.servers import Shared
@@ -62,6 +64,22 @@ async def test_the_last_one_goes_to_one_of_many(shop: Market) -> None:
     codes = [o.code for o in outcomes if isinstance(o, Refused)]
     assert codes == ["sold_out"] * 17
     assert (await shop.stands(cup)).variants[cup.variants[0].id].available == 0
+
+
+async def test_a_rush_is_served_one_after_another(shop: Market) -> None:
+    cup = await shop.product(37)
+    people = [shop.town.guest(f"Ken {n}") for n in range(1000)]
+
+    outcomes = await asyncio.gather(
+        *(actions.reserve(shop.ctx, who, shop.wanted(cup)) for who in people),
+        return_exceptions=True,
+    )
+
+    codes = {outcome.code for outcome in outcomes if isinstance(outcome, Refused)}
+    held = [who for who, o in zip(people, outcomes, strict=True) if isinstance(o, tuple)]
+    assert codes == {"sold_out"}
+    assert len(held) == 37
+    assert held == people[:37]
 
 
 async def test_the_same_key_holds_once(shop: Market) -> None:
@@ -151,3 +169,52 @@ async def test_pages_read_what_is_left_also_without_redis(shop: Market) -> None:
     variant = cup.variants[0].id
     assert unasked[cup.id].variants == {variant: (3, 0)}
     assert asked[cup.id].variants == lost[cup.id].variants == {variant: (1, 2)}
+
+
+async def test_readers_strangers_to_the_room_and_who_is_banned_cannot_reserve(
+    shop: Market,
+) -> None:
+    cup = await shop.product(9)
+    secret = await shop.town.room("team", "live", visibility="staff")
+    ken, bad = shop.town.guest("Ken"), await shop.town.member("Bad")
+    await shop.ctx.db.run(
+        """INSERT INTO sanctions (id, kind, person, person_name, until, reason, by_id, by_name, at)
+           VALUES (gen_random_uuid(), 'ban', $1, 'Bad', now() + interval '1 hour', 'spam', $2,
+                   'Hana', now())""",
+        bad.id,
+        shop.host.id,
+    )
+    shop.ctx.of(Screening).stale()
+    args = {"product": cup.id, "variant": cup.variants[0].id, "quantity": 1, "key": "k"}
+
+    codes = []
+    for who, more in (
+        (Viewer(), {}),
+        (ken, {"room": secret.id}),
+        (ken, {"room": "999"}),
+        (bad, {"room": shop.room.id}),
+    ):
+        with pytest.raises(Refused) as caught:
+            await commands.reserve(shop.ctx, who, {**args, **more})
+        codes.append(caught.value.code)
+    reply = await commands.reserve(shop.ctx, ken, {**args, "room": shop.room.id})
+    with pytest.raises(Refused) as seen:
+        await commands.see(shop.ctx, ken, {"product": cup.id})
+
+    assert codes == ["unauthenticated", "not_found", "not_found", "banned"]
+    assert reply["reservation"]["state"] == "held"
+    assert seen.value.code == "forbidden"
+
+
+async def test_a_reservation_can_be_let_go_by_its_person_alone(shop: Market) -> None:
+    cup = await shop.product(9)
+    ken, ann = shop.town.guest("Ken"), shop.town.guest("Ann")
+    held, _ = await actions.reserve(shop.ctx, ken, shop.wanted(cup))
+
+    by_other = await commands.release(shop.ctx, ann, {"id": held.id})
+    by_ken = await commands.release(shop.ctx, ken, {"id": held.id})
+    with pytest.raises(Refused) as unknown:
+        await commands.release(shop.ctx, ken, {"id": "A" * 22})
+
+    assert (by_other["released"], by_ken["released"]) == (False, True)
+    assert unknown.value.code == "not_found"

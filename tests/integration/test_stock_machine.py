@@ -122,6 +122,8 @@ class Model:
                 self.saved_queue.append(of)
             elif what in ("served", "left"):
                 self.saved_queue = [w for w in self.saved_queue if w.seq != of.seq]
+            elif what == "lost":
+                of.saved = of.saved or "void"
             elif what == "held":
                 of.saved = "held" if of.saved != "ordered" else of.saved
             elif of.saved == "held":
@@ -129,10 +131,9 @@ class Model:
         self.log = []
 
     def lose(self, log_too: bool) -> None:
-        for what, of in [] if log_too else self.log:
-            if what == "held" and of.saved is None:
-                of.saved = "void"
-        self.log = []
+        # What the log still says of before is void when it comes, unless it was lost as well.
+        void = [of for what, of in self.log if what in ("held", "lost") and of.saved is None]
+        self.log = [] if log_too else [("lost", of) for of in void]
         for hold in self.holds:
             hold.live = hold.saved == "held"
         self.queue = sorted(self.saved_queue, key=lambda waiter: waiter.seq)
@@ -323,11 +324,7 @@ class Selling(RuleBasedStateMachine):
         else:
             self.run(self.shop.restart_redis(self.cup))
         self.run(decide(self.shop.ctx, "find", self.cup.id, ""))
-        if not log_too:
-            # What was said before is void; what the rebuild says comes after it.
-            self.model.lose(log_too)
-        else:
-            self.model.lose(log_too)
+        self.model.lose(log_too)
 
     def bind(self) -> None:
         """Learn the ids of what was offered, from the holds themselves."""

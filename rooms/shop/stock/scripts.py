@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 
@@ -10,9 +12,13 @@ import msgpack
 
 from rooms.shop.rules import product_channel
 from server.context import Context
+from server.errors import Refused
 from server.packing import pack
 from server.redis_wire import Argument
 
+AT_ONCE = 64
+PATIENCE = 5.0
+"""Seconds to wait for a turn."""
 _FOLDER = files(__package__) / "lua"
 _PARTS = ("holds", "due", "people", "shoppers", "waiting", "waiters", "done")
 
@@ -34,6 +40,31 @@ VERBS = {
 """Each script whole: what all have in common, then its own."""
 
 
+class Gate:
+    """Lets few of this process ask at once, in the order in which they came.
+
+    In a rush Redis would get so many scripts in one moment that the last ones, and comments with
+    them, ran into the limit after which a link counts as dead.
+    """
+
+    def __init__(self, _: Context) -> None:
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn; Refused("unavailable") when that takes too long."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._free.acquire()
+        except TimeoutError:
+            sentence = "Too many want to buy at this moment."
+            raise Refused("unavailable", sentence, retry_after=1000) from None
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
 async def send(
     ctx: Context, verb: str, product_id: str, *args: Argument, kept: str = ""
 ) -> tuple[str, Sequence[Any]]:
@@ -45,9 +76,10 @@ async def send(
     names = [channel, *(f"{channel}:{part}" for part in _PARTS), "log"]
     if kept:
         names.append(f"reserved:{product_id}:{kept}")
-    answer = await ctx.broker.guarded(
-        channel, VERBS[verb], names, (channel, ctx.settings.backlog_cap, *args)
-    )
+    async with ctx.of(Gate).turn():
+        answer = await ctx.broker.guarded(
+            channel, VERBS[verb], names, (channel, ctx.settings.backlog_cap, *args)
+        )
     return answer[0].decode(), answer[1:]
 
 
