@@ -15,9 +15,11 @@ from moderation.rules import Rank
 from rooms.shop import signing
 from rooms.shop.orders import commands as orders
 from rooms.shop.stock import commands as stock
+from rooms.shop.webhooks.sending import Sender
 from server.context import Viewer
 from server.settings import Settings
 from tests.integration.visitor import Page, Person, Town, town
+from web.demo.shop_server import example_shop
 
 SECRET = "hrb_shared-with-the-shop"
 PAY = "https://shop.example/pay"
@@ -174,6 +176,43 @@ async def test_nobody_sees_or_lets_go_what_others_hold(market: Market) -> None:
     assert "Tea" not in theirs.text
     assert sent.status == 422
     assert "Held for you" in (await market.page()).text
+
+
+async def test_a_guest_has_a_page_of_orders_too(market: Market) -> None:
+    ctx, browser = market.town.world.ctx, market.town.person()
+    made = (await browser.http.post("/v1/guest", json={"name": "Omar"})).json()
+    browser.http.headers["Authorization"] = f"Bearer {made['token']}"
+    guest = Viewer(id=made["you"]["id"], name="Omar", rank=Rank.GUEST)
+    wish = {"product": market.product, "variant": market.variant, "quantity": 1, "key": "k"}
+    held = await stock.reserve(ctx, guest, wish)
+    await orders.checkout(ctx, guest, {"id": held["reservation"]["id"]})
+
+    page = await browser.open("/orders")
+
+    assert "Held for you" in page.text
+    assert "as a guest" in page.text
+    assert market.reservation not in page.text
+
+
+async def test_the_example_shop_takes_a_payment_and_hears_of_the_order(market: Market) -> None:
+    ctx = market.town.world.ctx
+    await ctx.db.run("UPDATE shop_settings SET checkout_url = ''")
+    async with (
+        example_shop(ctx, market.town.url) as url,
+        httpx.AsyncClient(headers={"Accept-Language": "en"}, trust_env=False) as http,
+    ):
+        address = httpx.URL(await checked_out(market))
+        form = {"token": address.params["reservation"], "deed": "pay"}
+        await http.post(f"{url}/checkout", data=form)
+        while "Order paid" not in (shown := (await http.get(address)).text):
+            assert "Hiroba is being told" in shown
+        sender = Sender(ctx)
+        await sender.turn()
+        await sender.finished()
+        overview = (await http.get(url)).text
+
+    assert ">Paid<" in (await market.page()).text
+    assert "Order paid" in overview.partition("What Hiroba told")[2]
 
 
 async def test_somebody_without_a_name_is_shown_the_way_in(market: Market) -> None:

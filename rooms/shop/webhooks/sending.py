@@ -200,7 +200,8 @@ class _Run:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+    # SSL_CERT_FILE names the authorities of a shop with a certificate of its own house.
+    return httpx.create_ssl_context()
 
 
 def _client() -> httpx.AsyncClient:
