@@ -193,6 +193,25 @@ async def test_without_a_shop_the_host_marks_orders(shop: Market) -> None:
     assert await shop.town.dead_letters() == []
 
 
+async def test_nobody_is_sent_to_pay_for_what_is_no_longer_held(shop: Market) -> None:
+    cup = await shop.product(2)
+    ken = shop.town.guest("Ken")
+    held = await hold(shop, cup, ken)
+    await shop.ctx.db.run(
+        "UPDATE shop_settings SET checkout_url = $1, secrets = ARRAY[$2]",
+        "https://shop.example/pay",
+        "a secret that is long enough",
+    )
+    there = await commands.checkout(shop.ctx, ken, {"id": held.id, "product": cup.id})
+    await actions.release(shop.ctx, held.id, ken.id, product_id=cup.id)
+
+    with pytest.raises(Refused) as refused:
+        await commands.checkout(shop.ctx, ken, {"id": held.id, "product": cup.id})
+
+    assert there["url"].startswith("https://shop.example/pay?")
+    assert refused.value.code == "expired"
+
+
 async def test_what_a_process_decided_before_it_died_is_mirrored_by_the_worker(
     shop: Market,
 ) -> None:

@@ -152,6 +152,20 @@ async def test_a_hold_whose_end_was_never_saved_ends_when_its_time_is_long_over(
     assert [(who, body["why"]) for who, body in await shop.notices()] == [(ken.id, "lost")]
 
 
+async def test_a_product_that_is_broken_in_redis_does_not_stop_the_others(shop: Market) -> None:
+    broken, cup = await shop.product(1), await shop.product(1)
+    await shop.ctx.redis.set(keys_of(product_channel(broken.id)).channel, "no hash")
+    held, _ = await actions.reserve(shop.ctx, shop.town.guest("Ken"), shop.wanted(cup))
+    await shop.save(cup)
+    await shop.ctx.db.run("UPDATE variants SET total = 5 WHERE product_id = $1", int(cup.id))
+    await actions.touch(shop.ctx.db, cup.id)
+
+    await actions.mirror_all(shop.ctx)
+
+    assert held.id
+    assert await shop.left(cup) == (4, 1, 0, 5)
+
+
 async def test_an_older_truth_never_overwrites_a_newer_one(shop: Market) -> None:
     cup = await shop.product(3)
     await actions.reserve(shop.ctx, shop.town.guest("Ken"), shop.wanted(cup))

@@ -36,14 +36,14 @@ async def checkout(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dic
     ctx.of(stock_commands.BuyLimit).take(viewer)
     id = read_reservation_id(args)
     of = await stock_commands.product_for(ctx, id, args)
-    await stock.save(ctx, of, id)
+    is_held = await stock.save(ctx, of, id)
     reservation, _, key = await stock.find(ctx, id)
     if reservation.person != viewer.id:
         raise no_reservation()
     found = await reads.of_reservation(ctx.db, id)
     if found is not None:
         return {"order": order_info(*found)}
-    if reservation.state is not HoldState.HELD or reservation.until <= ctx.broker.redis_time:
+    if reservation.state is not HoldState.HELD or not is_held:
         raise Refused("expired", "This reservation has ended.")
     if args.get("named") is not None:
         await ctx.db.run(STOCK.set_named, message_uuid(id), flag(args, "named"))

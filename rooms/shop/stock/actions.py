@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -22,6 +23,8 @@ from rooms.shop.stock.told import Teller
 from server.context import Context, Viewer
 from server.database import Queries
 from server.errors import Refused
+
+log = logging.getLogger(__name__)
 
 RECENT = 10_000
 
@@ -135,13 +138,18 @@ async def release(
     return True
 
 
-async def save(ctx: Context, product_id: str, id: str) -> None:
-    """Make sure that a hold stands in the database, before the worker gets to it."""
+async def save(ctx: Context, product_id: str, id: str) -> bool:
+    """Make sure that a hold stands in the database, before the worker gets to it.
+
+    False when it is not held, or no longer.
+    """
     word, rest = await decide(ctx, "find", product_id, id)
-    if word == "ok":
-        hold = unpacked(rest[0])
-        async with ctx.db.transaction() as tx:
-            await save_held(tx, [{**hold, "product_id": int(product_id)}])
+    if word != "ok":
+        return False
+    hold = unpacked(rest[0])
+    async with ctx.db.transaction() as tx:
+        await save_held(tx, [{**hold, "product_id": int(product_id)}])
+    return True
 
 
 async def claim(
@@ -233,7 +241,7 @@ async def mirror(ctx: Context, product_id: str) -> int:
 async def mirror_all(ctx: Context) -> None:
     """Bring to Redis what a process left behind that ended between commit and mirror."""
     for row in await ctx.db.all(SQL.unmirrored):
-        await mirror(ctx, str(row["id"]))
+        await _alone(mirror(ctx, str(row["id"])), row["id"])
     await ctx.db.run(SQL.coupons_left_over)
 
 
@@ -255,7 +263,18 @@ async def expire_all(ctx: Context) -> None:
     """Let go what has run out of every product."""
     now = datetime.fromtimestamp(ctx.broker.redis_time / 1000, UTC)
     for row in await ctx.db.all(SQL.due, now):
-        await expire(ctx, str(row["product_id"]), [message_id(id) for id in row["ids"] or ()])
+        lost = [message_id(id) for id in row["ids"] or ()]
+        await _alone(expire(ctx, str(row["product_id"]), lost), row["product_id"])
+
+
+async def _alone(work: Awaitable[object], product_id: int) -> None:
+    """Do something for one product; what is wrong with it must not stop the others."""
+    try:
+        await work
+    except Refused as refused:
+        log.info("stock of %s: %s", product_id, refused)
+    except Exception:
+        log.exception("stock of %s cannot be kept", product_id)
 
 
 async def set_total(ctx: Context, product_id: str, variant_id: str, total: int) -> int:
