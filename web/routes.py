@@ -13,6 +13,7 @@ from web.api import endpoints as api
 from web.errors import as_json
 from web.pages import (
     account,
+    buying,
     console,
     demo,
     giveaways,
@@ -59,6 +60,7 @@ routes: list[BaseRoute] = [
     *preferences.routes,
     *questions.routes,
     *room.routes,
+    *buying.routes,
     *search.routes,
     *studio.routes,
     *product_imports.routes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -60,3 +61,31 @@ async def test_the_shelf_tells_rundown_pin_stock_and_what_the_asker_holds(town: 
     assert "3 left" in page.text
     assert "in 2 carts" in page.text
     assert "¥1,000" in page.text
+
+
+async def test_a_form_without_scripts_reserves_once_however_often_it_is_sent(town: Street) -> None:
+    world = town.world
+    host, mio = await world.member("Nagi"), await world.member("Mio")
+    room = await world.room("shop", "live")
+    await world.showing(room, host)
+    market = Market(world, room, host)
+    cup = await market.product(5, title="Cup")
+    await world.db.run(
+        "INSERT INTO product_pins (room_id, product_id, pinned_at) VALUES ($1, $2, now())",
+        int(room.id),
+        int(cup.id),
+    )
+
+    cookies = {"hiroba": await town.cookie(mio)}
+    async with httpx.AsyncClient(base_url=town.urls[0], cookies=cookies) as http:
+        page = (await http.get("/rooms/shop?lang=en")).text
+        form = page[page.index('action="/rooms/shop/reserve"') :]
+        sent = dict(re.findall(r'name="(csrf|product|key)" value="([^"]+)"', form))
+        sent |= {"variant": re.findall(r'option value="([^"]+)"', form)[0], "quantity": "2"}
+        answers = [await http.post("/rooms/shop/reserve", data=sent) for _ in range(2)]
+        refused = await http.post("/rooms/shop/reserve", data={**sent, "quantity": "many"})
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].headers["location"] == answers[1].headers["location"]
+    assert refused.status_code == 422
+    assert (await market.stands(cup)).variants[cup.variants[0].id].held == 2

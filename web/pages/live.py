@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,6 +76,7 @@ def live_page(request: Request, live: LiveRoom) -> HTMLResponse:
         embed=playing(show.video_url) if show and embedded else "",
         shop=live.shop,
         chapters=live.chapters,
+        form_key=secrets.token_urlsafe(12),
         offer_of=offer_of,
         picture_of=picture_of,
         page_data=block(_page_data(request, live)),
