@@ -154,6 +154,7 @@ async def test_a_file_is_shown_before_it_is_imported(place: Town, host: Person) 
     done = await host.send(new, new.form(shown.path))
     again = await host.open(shown.path)
 
+    assert "Encoding: <bdi>UTF-8</bdi>" in shown.text
     assert before == [] and "=1+1" in shown.text and "two ways" in shown.text
     assert "<script>alert" not in new.text and "Serum &lt;script&gt;" in new.text
     assert "1 product created" in done.text and "1 product created" in again.text
