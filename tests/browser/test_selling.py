@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from moderation.rules import Rank
+from rooms.shop.orders import commands as orders
+from rooms.shop.stock import commands as stock
 from tests.browser.backstage import Backstage
 from tests.running import running
 
@@ -102,6 +104,27 @@ def test_a_host_sells_from_the_studio_with_the_keyboard_while_a_viewer_sees_it_a
     studio.get_by_role("button", name="Sell again").press("Enter")
     expect(studio.locator("[data-stopped]")).to_be_hidden()
     expect(card).to_contain_text("12 left")
+
+    guest, ctx = backstage.guest("Aoi"), backstage.ctx
+    one, variant = backstage.value("SELECT product_id::text FROM variants ORDER BY id"), "1"
+    wish = {"product": one, "variant": variant, "quantity": 2, "key": "k", "room": room}
+    held = backstage.run(stock.reserve(ctx, guest, wish))["reservation"]
+    expect(rows.nth(0)).to_contain_text("10 left")
+    expect(rows.nth(0)).to_contain_text("2 in carts")
+    backstage.run(orders.checkout(ctx, guest, {"id": held["id"], "named": True}))
+    expect(studio.locator("[data-orders-n]")).to_have_text("1", timeout=30_000)
+    expect(studio.locator("[data-sales-n]")).to_have_text("¥9,900")
+    studio.get_by_role("button", name="Orders").press("Enter")
+    bought = sheet.locator("li", has_text="Aoi")
+    expect(bought).to_contain_text("Not paid yet")
+    bought.get_by_role("button", name="Paid", exact=True).press("Enter")
+    expect(bought).to_contain_text("¥9,900 · Paid")
+    assert backstage.value("SELECT state FROM orders") == "paid"
+    studio.keyboard.press("Escape")
+    studio.get_by_role("button", name="Coupon").press("Enter")
+    studio.get_by_label("Takes off").fill("10 %")
+    studio.keyboard.press("Enter")
+    expect(studio.locator("[data-gifts]")).to_contain_text("0 of 10 taken")
     rows.nth(0).get_by_role("button", name="On show").press("Enter")
     expect(card).to_be_hidden()
     assert backstage.value("SELECT count(*) FROM product_pins WHERE second >= 0") == 1

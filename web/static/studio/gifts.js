@@ -51,8 +51,9 @@ export class Gifts {
   /** @param {any} body */
   #giveaway(body) {
     const { t } = this.stage.words, before = this.#all.get(`giveaway ${body.id}`)?.body ?? {}, all = { ...before, ...body };
-    const done = (all.winners instanceof Array && all.winners.length > 0) || Boolean(all.seed);
-    const names = done && all.winners instanceof Array ? all.winners.map((/** @type {any} */ one) => one.name).join(' · ') : '';
+    // The push of a draw and the list of what is open name the winners differently.
+    const done = Boolean(all.seed), won = all.winners instanceof Array ? all.winners : all.won ?? [];
+    const names = won.map((/** @type {any} */ one) => one.name).join(' · ');
     const title = `\u2068${all.title}\u2069`;
     this.#all.set(`giveaway ${all.id}`, { id: all.id, kind: 'giveaway', until: all.closes_at ?? 0, done, body: all, text: done ? (names ? t('{title}: won by {names}', { title, names: `\u2068${names}\u2069` }) : t('{title}: nobody entered', { title })) : t('Giveaway: {title}', { title }) });
   }
@@ -70,6 +71,13 @@ export class Gifts {
       button.textContent = gift.kind === 'coupon' ? t('End the coupon') : t('Draw');
       button.hidden = gift.done;
       row.append(text, time, button);
+      if (gift.kind === 'giveaway' && gift.done) {
+        const check = document.createElement('a');
+        check.className = 'lk';
+        check.href = `/giveaways/${gift.id}`;
+        check.textContent = t('Check the draw');
+        row.append(check);
+      }
       return row;
     }));
     this.tick();
