@@ -105,6 +105,13 @@ def test_nothing_is_bought_later_than_it_was_asked_for(live, window):
     first, second = server.commands("product.reserve")
     assert first == second
 
+    # A shelf that was read before this was saved does not take it away.
+    asked = len(server.commands("GET shelf"))
+    server.push({"event": "product.changed", "product": goods(2, "Pot", 3)})
+    until(lambda: len(server.commands("GET shelf")) > asked)
+    expect(page.locator("[data-products]").first).to_have_text("1")
+    expect(page.get_by_text("Held for you", exact=True)).to_be_visible()
+
 
 def test_who_comes_too_late_waits_and_is_offered_what_was_freed(live, window):
     cup = goods(1, "Cup", 1)

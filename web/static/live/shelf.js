@@ -14,13 +14,14 @@ import { orderText, purchaseText, spokenText } from './said.js';
  * @typedef {import('../core/connection.js').Body} Body
  */
 
-const OVERDUE = 4000, SPREAD = 3000;
+const OVERDUE = 4000, SPREAD = 3000, SAVED_WITHIN = 30_000;
 const { t, tc, tn } = words;
 
 /** `<product-shelf>`: cards and rows that the server rendered, kept by what it tells. */
 class ProductShelf extends HTMLElement {
   /** @type {Map<string, Product>} */ products = new Map();
   /** @type {Map<string, Reservation>} */ holds = new Map();
+  /** When each came to be held, ms. @type {Map<string, number>} */ #since = new Map();
   /** @type {string | null} */ pinned = null;
   /** @type {any} */ #asking = null;
   #asked = 0;
@@ -44,7 +45,9 @@ class ProductShelf extends HTMLElement {
   take(all) {
     this.products = new Map(all.products.map((/** @type {Product} */ product) => [product.id, product]));
     this.pinned = all.pinned;
-    this.holds = new Map(all.reservations.map((/** @type {Reservation} */ held) => [held.id, held]));
+    // What was just reserved may not be saved yet, and is held all the same.
+    const now = room.connection.now(), fresh = [...this.holds].filter(([id]) => now - (this.#since.get(id) ?? 0) < SAVED_WITHIN);
+    this.holds = new Map([...fresh, ...all.reservations.map((/** @type {Reservation} */ held) => [held.id, held])]);
     gifts.take(all);
     this.draw();
   }
@@ -88,7 +91,7 @@ class ProductShelf extends HTMLElement {
 
   /** @param {Reservation} held @param {string | null} [coupon] what was used in it */
   hold(held, coupon = null) {
-    if (held.state === 'held' && held.until > room.connection.now()) this.holds.set(held.id, held);
+    if (held.state === 'held' && held.until > room.connection.now()) { this.holds.set(held.id, held); this.#since.set(held.id, room.connection.now()); }
     else if (this.holds.delete(held.id) && held.state !== 'ordered') gifts.free();
     if (coupon) gifts.use(coupon);
     this.draw();
