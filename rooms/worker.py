@@ -16,6 +16,7 @@ from rooms.search import actions as search
 from rooms.search.encode import tsvector
 from rooms.shop.gifts import actions as gifts
 from rooms.shop.orders import actions as orders
+from rooms.shop.show import actions as show
 from rooms.shop.show import sales
 from rooms.shop.spoken import actions as spoken
 from rooms.shop.stock import actions as stock
@@ -77,6 +78,7 @@ CONSUMERS: Sequence[Handler] = (
     search.index_questions,
     rooms.follow_pins,
     spoken.hear,
+    show.take_off,
 )
 """What gets every batch after the handlers, in the same transaction: effects across features."""
 

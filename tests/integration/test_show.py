@@ -10,12 +10,14 @@ import msgpack
 import pytest
 
 from moderation.rules import Rank
+from rooms.broadcasts import actions as broadcasts
 from rooms.cache import RoomCache
 from rooms.comments import actions as comments
 from rooms.rules import Room
 from rooms.shop.catalogue import reads as catalogue
 from rooms.shop.show import actions, figures, sales
 from rooms.shop.stock import commands as stock
+from server import outbox
 from server.context import Viewer
 from server.errors import Refused
 from server.settings import Settings
@@ -318,6 +320,20 @@ async def test_figures_tell_how_a_show_sells_and_who_bought(show: Show) -> None:
     assert [each["id"] for each in hits["products"]] == [one]
     moderator = await w.member("Ren", Rank.MODERATOR)
     assert (await refused(figures.listed(w.ctx, moderator, {"room": room.id}))).code == "forbidden"
+
+
+async def test_what_is_pinned_comes_off_when_its_broadcast_is_over(show: Show) -> None:
+    w, host, room, broadcast = show
+    one = await product(w)
+    await actions.pin(w.ctx, host, {"room": room.id, "product": one})
+
+    await broadcasts.end(w.ctx, host, {"broadcast": str(broadcast)})
+    await w.save()
+    await outbox.sweep(w.ctx, older_than=0)
+
+    assert names(await told(w, room))[-2:] == ["broadcast.ended", "product.unpinned"]
+    assert await w.db.value("SELECT count(*) FROM product_pins WHERE unpinned_at IS NULL") == 0
+    assert [title for title, _ in await figures.chapters(w.db, broadcast)] == ["Serum"]
 
 
 async def test_chapters_of_a_replay_are_the_seconds_of_its_pins(show: Show) -> None:

@@ -12,10 +12,21 @@ from rooms.shop.catalogue import reads as catalogue
 from rooms.shop.events import ProductChanged, ProductPinned, ProductRemoved, ProductUnpinned
 from rooms.shop.rules import number
 from rooms.shop.show import rules
-from rooms.shop.show.telling import SQL, info_of, mirror, say, stock_of, tell_change
+from rooms.shop.show.telling import (
+    SQL,
+    info_of,
+    mirror,
+    push,
+    say,
+    stock_of,
+    tell_change,
+)
+from server import outbox
 from server.context import Context, Viewer
+from server.database import Transaction
 from server.errors import Refused
 from server.outbox import Durable, durable
+from server.stream_worker import Entry
 
 
 async def add(ctx: Context, viewer: Viewer, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,6 +147,16 @@ async def stop(
             await tell_change(ctx, d, product_id, left, room.id)
     await mirror(ctx, changed)
     return {"products": [str(id) for id in changed], "stopped": stopped}
+
+
+async def take_off(tx: Transaction, entries: list[Entry]) -> None:
+    """Take off what was pinned in broadcasts that ended (a consumer of the log)."""
+    ended = {int(e.body["id"]): e.publication.at for e in entries if e.event == "broadcast.ended"}
+    if not ended:
+        return
+    for row in await tx.all(SQL.pins_over, list(ended), rules.moment(max(ended.values()))):
+        body = ProductUnpinned(event="product.unpinned", id=str(row["product_id"]))
+        await outbox.add(tx, push(str(row["room_id"]), body))
 
 
 def _products(value: object) -> set[int] | None:

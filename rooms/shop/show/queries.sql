@@ -59,6 +59,11 @@ SELECT id, product_id, second FROM product_pins WHERE room_id = $1 AND unpinned_
 UPDATE product_pins SET unpinned_at = greatest($2, pinned_at)
 WHERE room_id = $1 AND unpinned_at IS NULL RETURNING product_id;
 
+-- pins_over --
+-- Nothing stays pinned of broadcasts that are over. $1 broadcasts, $2 time.
+UPDATE product_pins SET unpinned_at = greatest($2, pinned_at)
+WHERE broadcast_id = ANY ($1::bigint[]) AND unpinned_at IS NULL RETURNING room_id, product_id;
+
 -- pin_add --
 -- A pin. $1 room, $2 broadcast, $3 product, $4 second, $5 time.
 INSERT INTO product_pins (room_id, broadcast_id, product_id, second, pinned_at)

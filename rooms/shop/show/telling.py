@@ -67,5 +67,10 @@ async def mirror(ctx: Context, ids: Iterable[int]) -> None:
 
 
 def say(d: Durable, room_id: str, body: Mapping[str, Any]) -> None:
-    """Publish in a room after the commit; the sampled feed never leaves it out."""
-    d.publish(Publish(channel=room_channel(room_id), body=packed(body), flags=Flag.KEEP))
+    """Publish in a room after the commit."""
+    d.publish(push(room_id, body))
+
+
+def push(room_id: str, body: Mapping[str, Any]) -> Publish:
+    """Make a push to a room, which the sampled feed never leaves out."""
+    return Publish(channel=room_channel(room_id), body=packed(body), flags=Flag.KEEP)
