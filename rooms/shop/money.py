@@ -158,6 +158,15 @@ def plain(amount: int, currency: str) -> str:
     return f"{major(amount, currency):f} {currency}"
 
 
+_TORN = re.compile("[A-Z]+(?![A-Z\\s])\\D")
+
+
+def shown(amount: int, currency: str, locale: Locale | str) -> str:
+    """Write an amount for a page; a sign such as JP¥ stays whole where lines run to the left."""
+    text = format(amount, currency, locale)
+    return _TORN.sub("\u2066\\g<0>\u2069", text) if "\u200f" in text else text
+
+
 def format(amount: int, currency: str, locale: Locale | str) -> str:
     """Write an amount as its readers do; decimals that are usually left out only when needed."""
     value = major(amount, currency)

@@ -191,3 +191,9 @@ def test_whatever_is_written_is_an_amount_or_refused(text: str, currency: str) -
 def test_decimals_that_are_usually_left_out_are_written_when_there_are_some() -> None:
     assert money.format(1_000_000, "LAK", "en").endswith("10,000")
     assert money.format(1_000_050, "LAK", "en").endswith("10,000.50")
+
+
+def test_a_sign_of_letters_and_a_mark_is_not_torn_apart_in_arabic() -> None:
+    assert money.shown(3960, "JPY", "ar") == "\u200f3,960\u00a0\u2066JP¥\u2069"
+    assert money.shown(3960, "EUR", "ar") == money.format(3960, "EUR", "ar")
+    assert money.shown(3960, "USD", "th") == money.format(3960, "USD", "th")

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from rooms.shop.money import format as written_money
+from rooms.shop.money import shown
 from web.i18n import LANGUAGES, PLACEHOLDER, Translator, words_for_script
 from web.static_files import module_words
 
@@ -36,7 +36,7 @@ def wording(words: Translator, zone: tzinfo) -> dict[str, Any]:
         return words_block(words, entry)
 
     def money(amount: int, currency: str) -> str:
-        return written_money(amount, currency, words.locale)
+        return shown(amount, currency, words.locale)
 
     return {
         "lang": words.language,

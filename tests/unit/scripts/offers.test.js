@@ -25,6 +25,7 @@ test('the percentage is worked out of whole numbers and never rounded up', () =>
 test('amounts are written in their own minor units without losing a digit', () => {
   assert.equal(money(3960, 'JPY', 'en'), '¥3,960');
   assert.equal(money(3960, 'USD', 'en'), '$39.60');
+  assert.match(money(3960, 'JPY', 'ar-u-nu-latn'), /3,960\s\u2066JP¥\u2069/);
   assert.equal(money(5, 'USD', 'en'), '$0.05');
   assert.equal(money(9007199254740991, 'USD', 'en'), '$90,071,992,547,409.91');
   assert.match(money(1500, 'KWD', 'en'), /1\.500$/);

@@ -32,7 +32,9 @@ export function money(amount, currency, locale) {
   const whole = String(amount).padStart(digits + 1, '0'), at = whole.length - digits;
   // A text keeps all its digits where a division would round.
   const exact = /** @type {any} */ (digits ? `${whole.slice(0, at)}.${whole.slice(at)}` : whole);
-  return new Intl.NumberFormat(locale, { ...style, minimumFractionDigits: shown, maximumFractionDigits: shown }).format(exact);
+  const text = new Intl.NumberFormat(locale, { ...style, minimumFractionDigits: shown, maximumFractionDigits: shown }).format(exact);
+  // In a line that runs to the left, the two halves of JP¥ would change places.
+  return text.includes('\u200f') ? text.replace(/[A-Z]+\p{Sc}/u, '\u2066$&\u2069') : text;
 }
 
 /** @param {number} price @param {number} was @returns {number} how many percent less, whole ones */
