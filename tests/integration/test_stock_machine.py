@@ -28,7 +28,7 @@ from tests.integration.market import Market, shared_market
 from tests.servers import Shared
 
 T = TypeVar("T")
-BUYERS = 4
+BUYERS = 3
 SOLD = (OrderState.PLACED, OrderState.PAID)
 
 
@@ -142,7 +142,7 @@ class Model:
 
 
 class Selling(RuleBasedStateMachine):
-    """One product with one variant, four buyers, a host, a shop."""
+    """One product with one variant, three buyers, a host, a shop."""
 
     shop: ClassVar[Market]
     runner: ClassVar[asyncio.Runner]
@@ -150,7 +150,7 @@ class Selling(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    @initialize(total=st.integers(1, 5), cap=st.sampled_from((None, 2, 3)))
+    @initialize(total=st.integers(1, 3), cap=st.sampled_from((None, 2, 3)))
     def begin(self, total: int, cap: int | None) -> None:
         self.model = Model(total, cap)
         self.cup: Product = self.run(self.shop.product(total, per_person=cap))
@@ -187,11 +187,18 @@ class Selling(RuleBasedStateMachine):
         person, wanted = self.wishes[str(hold.id)]
         self.save()
 
-        again, _ = self.run(actions.reserve(self.shop.ctx, person, wanted))
+        try:
+            again, _ = self.run(actions.reserve(self.shop.ctx, person, wanted))
+        except Refused:
+            # Its key was forgotten with Redis, so this was a new wish under the same name.
+            assert not hold.live
+            assert hold.saved != "ordered"
+            assert min(self.model.left, self.model.allowed(hold.person)) < hold.quantity
+            return
 
         assert again.id == hold.id
         if not hold.live and hold.saved != "ordered" and again.state == "held":
-            # Its key was forgotten with Redis, so this was a new wish under the same name.
+            # The same, and it was there.
             hold.live, hold.seq = True, self.model.number()
             self.model.log.append(("held", hold))
         else:
@@ -217,9 +224,11 @@ class Selling(RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 50), by_person=st.booleans())
     def release(self, pick: int, by_person: bool) -> None:
-        if not self.model.holds:
+        # Mostly what is held; now and then what is not any more.
+        known = self.model.live if pick % 8 and self.model.live else self.model.holds
+        if not known:
             return
-        hold = self.model.holds[pick % len(self.model.holds)]
+        hold = known[pick % len(known)]
         if hold.id is None:
             return
         who = hold.person if by_person else None
@@ -248,7 +257,9 @@ class Selling(RuleBasedStateMachine):
         first_save=st.booleans(),
     )
     def settle(self, pick: int, outcome: Any, restock: bool, first_save: bool) -> None:
-        known = [hold for hold in self.model.holds if hold.id is not None]
+        ended = [hold for hold in self.model.holds if not hold.live and hold.order is None]
+        known = ended if pick % 2 and ended else self.model.holds
+        known = [hold for hold in known if hold.id is not None]
         if not known:
             return
         hold = known[pick % len(known)]
@@ -315,7 +326,6 @@ class Selling(RuleBasedStateMachine):
     def save(self) -> None:
         self.run(self.shop.save(self.cup))
         self.model.save()
-        self.bind()
 
     @rule(log_too=st.booleans())
     def lose_redis(self, log_too: bool) -> None:
@@ -326,9 +336,8 @@ class Selling(RuleBasedStateMachine):
         self.run(decide(self.shop.ctx, "find", self.cup.id, ""))
         self.model.lose(log_too)
 
-    def bind(self) -> None:
+    def bind(self, held: list[dict[str, Any]]) -> None:
         """Learn the ids of what was offered, from the holds themselves."""
-        held = self.run(self._held())
         known = {hold.id for hold in self.model.holds}
         fresh = sorted((h for h in held if h["id"] not in known), key=lambda h: h["seq"])
         unnamed = sorted((h for h in self.model.live if h.id is None), key=lambda h: h.seq)
@@ -346,16 +355,14 @@ class Selling(RuleBasedStateMachine):
     def nothing_is_sold_twice(self) -> None:
         if not hasattr(self, "model"):
             return
-        self.bind()
+        held = self.run(self._held())
+        self.bind(held)
         model = self.model
+        assert {hold["id"] for hold in held} == {hold.id for hold in model.live}
         sold = [h.quantity for h in model.holds if h.order in SOLD]
         assert self.run(self.shop.left(self.cup)) == (
             *(model.left, sum(h.quantity for h in model.live), sum(sold), model.total),
         )
-        level = self.run(self.shop.stands(self.cup)).variants[self.cup.variants[0].id]
-        assert level.waiting == len(model.queue)
-        held = self.run(self._held())
-        assert {hold["id"] for hold in held} == {hold.id for hold in model.live}
 
     def teardown(self) -> None:
         if not hasattr(self, "model"):
@@ -392,7 +399,7 @@ def test_available_and_held_and_sold_are_the_total_whatever_happens(
             play(
                 Here,
                 settings=settings(
-                    max_examples=20,
+                    max_examples=30,
                     stateful_step_count=25,
                     deadline=None,
                     derandomize=True,

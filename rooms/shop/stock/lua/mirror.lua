@@ -10,7 +10,13 @@ if late then return {'too_late'} end
 local truth = cmsgpack.unpack(ARGV[6])
 if tonumber(redis.call('HGET', product, 'version')) > truth.version then return {'old'} end
 
+local DAY = 86400000
 for _, id in ipairs(truth.ordered) do
+  -- Within a day of a loss of Redis its key may be forgotten, and would reserve once more.
+  if now - epoch < DAY then
+    redis.call('HSET', done, id, 1)
+    redis.call('PEXPIREAT', done, epoch + 2 * DAY)
+  end
   local packed = redis.call('HGET', holds, id)
   if packed then let_go(cmsgpack.unpack(packed)) end
 end

@@ -5,7 +5,7 @@
 -- KEYS   1 product (hash)      2 holds (hash: id, packed)          3 due (zset: id, until)
 --        4 people (hash: h:PERSON held, b:PERSON bought)           5 shoppers (the same in the sale)
 --        6 waiting (zset by name: VARIANT:SEQ:PERSON)              7 waiters (hash: VARIANT:PERSON)
---        8 done (hash: ids that became orders before a restart)    9 log (stream)
+--        8 done (hash: ids that became orders around a restart)    9 log (stream)
 -- ARGV   1 run_id the caller talks to        2 PUBLISH or SPUBLISH         3 deadline, ms
 --        4 name of the product's channel     5 backlog cap                 then the verb's own
 --
