@@ -12,7 +12,7 @@ from tests.search.sets import SETS, Pool, queries, two_typos
 pytestmark = pytest.mark.data
 
 TYPOS_KEEP = 0.9
-SEEDS = (1, 2)
+SEED = 1
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -24,9 +24,9 @@ async def test_a_set_in_its_own_pool_reaches_its_figure_and_survives_typos(
     await own_pool.analyse()
 
     reached = await own_pool.mrr(asked)
-    mistyped = [await own_pool.mrr(asked, two_typos(seed)) for seed in SEEDS]
+    mistyped = await own_pool.mrr(asked, two_typos(SEED))
 
-    kept = sum(mistyped) / len(mistyped) / reached
+    kept = mistyped / reached
     measured[name].update(own=reached, typos=kept)
     assert reached >= SETS[name].reach
     assert kept >= TYPOS_KEEP
