@@ -98,11 +98,12 @@ class Buyer:
 
     async def _go_on(self, mine: dict[str, Any]) -> None:
         id, amount = mine["id"], mine["amount"]
+        this = {"id": id, "product": self._stall.product}
         match self.told.habit:
             case Habit.LETS_GO:
-                await self._twice("reservation.release", {"id": id})
+                await self._twice("reservation.release", this)
             case Habit.PAYS | Habit.PAYS_LATE:
-                await self._twice("reservation.checkout", {"id": id})
+                await self._twice("reservation.checkout", this)
                 if self.told.habit is Habit.PAYS_LATE:
                     left = mine["until"] / 1000 - time.time()
                     await asyncio.sleep(max(0.0, left) + LATE_SECONDS)

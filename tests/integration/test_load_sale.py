@@ -11,7 +11,7 @@ from loadtest.sale.buyers import Told
 
 
 async def test_a_small_sale_sells_what_there_is_and_nothing_twice(tmp_path: Path) -> None:
-    words = ("sale", "--buyers", "12", "--stock", "3", "--gateways", "2", "--rush", "12")
+    words = ("sale", "--buyers", "12", "--stock", "6", "--gateways", "2", "--rush", "12")
     options = loadtest.__main__._parser().parse_args([*words, "--reservations", "40"])
 
     report = await loadtest.__main__.SCENARIOS["sale"].run(options)
@@ -19,9 +19,9 @@ async def test_a_small_sale_sells_what_there_is_and_nothing_twice(tmp_path: Path
     assert report.problems == []
     write(report, tmp_path)
     rows = {row.name: row for row in report.rows}
-    assert rows["sold out"].more["orders_paid"] == 3
-    assert rows["rush"].more["held"] == 3
-    assert rows["rush"].more["sold_out"] == 9
+    assert rows["sold out"].more["orders_paid"] == 6
+    assert rows["rush"].more["held"] == 6
+    assert rows["rush"].more["sold_out"] == 6
     assert rows["full speed"].more["held"] == 40
 
 
