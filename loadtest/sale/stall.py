@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import asyncpg
@@ -50,14 +50,17 @@ class Stall:
             await connection.close()
 
 
-async def set_up(
-    servers: Servers, name: str, stock: int, hold_seconds: int, per_person: int | None = 1
+async def opened(servers: Servers) -> Stall:
+    """Make a room and its host, who have nothing to sell yet."""
+    room = await new_room(servers, "sale")
+    return Stall(servers, room, await new_member(servers, "Host of the sale", "host"), "", "", 0)
+
+
+async def stocked(
+    stall: Stall, name: str, stock: int, hold_seconds: int, per_person: int | None = 1
 ) -> Stall:
-    """Make a room, its host, and a product of which one person may have so many."""
-    room = await new_room(servers, name)
-    host = await new_member(servers, f"Host of {name}", "host")
-    bare = Stall(servers, room, host, "", "", stock)
-    made = await bare.query(
+    """Make a product of which one person may have so many, sold in the same room."""
+    made = await stall.query(
         "WITH p AS (INSERT INTO products (title, currency, per_person, checkout, checkout_url,"
         " hold_seconds) VALUES ($1, $2, $3, 'address', 'http://127.0.0.1:9/checkout', $4)"
         " RETURNING id) INSERT INTO variants (product_id, price, total)"
@@ -65,7 +68,7 @@ async def set_up(
         *(name, CURRENCY, per_person, hold_seconds, PRICE, stock),
     )
     product, variant = (str(value) for value in made[0])
-    return Stall(servers, room, host, product, variant, stock)
+    return replace(stall, product=product, variant=variant, stock=stock)
 
 
 @dataclass(slots=True)

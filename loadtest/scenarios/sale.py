@@ -19,7 +19,7 @@ from loadtest.report import Report, Row, Value
 from loadtest.sale import rush, verdict
 from loadtest.sale.buyers import Buyer
 from loadtest.sale.shop import Shop
-from loadtest.sale.stall import Stall, Watch, set_up
+from loadtest.sale.stall import Stall, Watch, opened, stocked
 from loadtest.servers import Servers, started
 
 HOLD_SECONDS: Final = 5
@@ -56,14 +56,15 @@ async def run(chosen: argparse.Namespace) -> Report:
         "settings": told(settings),
     }
     async with started(settings, chosen.gateways) as servers:
-        await _sell_out(servers, chosen, report)
-        await _rush(servers, chosen, report)
+        stall = await opened(servers)
+        await _sell_out(stall, chosen, report)
+        await _rush(stall, chosen, report)
     return report
 
 
-async def _sell_out(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
-    stall = await set_up(servers, "stall", chosen.stock, HOLD_SECONDS)
-    shop = Shop(servers.urls[0], await _secret(stall))
+async def _sell_out(stall: Stall, chosen: argparse.Namespace, report: Report) -> None:
+    stall = await stocked(stall, "stall", chosen.stock, HOLD_SECONDS)
+    shop = Shop(stall.servers.urls[0], await _secret(stall))
     watch = Watch(stall)
     watching = asyncio.create_task(watch.run(), name="watch")
     buyers = await _come_in(stall, shop, chosen.buyers)
@@ -73,7 +74,7 @@ async def _sell_out(servers: Servers, chosen: argparse.Namespace, report: Report
     try:
         if chosen.kill_redis:
             await _sold(stall, chosen.stock // 3, until)
-            _kill_redis(servers)
+            _kill_redis(stall.servers)
         over = await _sold(stall, chosen.stock, until)
         report.problems += [] if over else [f"not sold out after {SETTLED_SECONDS:.0f} s"]
         # Who pays too late does so now at the latest; the others wait for nothing any more.
@@ -139,18 +140,18 @@ async def _secret(stall: Stall) -> str:
     return secret
 
 
-async def _rush(servers: Servers, chosen: argparse.Namespace, report: Report) -> None:
-    few = await set_up(servers, "rush", chosen.stock, LONG_SECONDS)
-    plenty = await set_up(servers, "plenty", chosen.reservations, LONG_SECONDS, None)
+async def _rush(stall: Stall, chosen: argparse.Namespace, report: Report) -> None:
+    few = await stocked(stall, "rush", chosen.stock, LONG_SECONDS)
+    plenty = await stocked(stall, "plenty", chosen.reservations, LONG_SECONDS, None)
     async with rush.crowd(few, chosen.rush, "rusher") as callers:
         answers = await rush.rush(few, callers)
         report.problems += answers.problems(min(chosen.stock, chosen.rush))
         more: dict[str, Value] = {"stock": chosen.stock, "seconds": round(answers.seconds, 2)}
         more |= answers.words
         report.rows.append(Row("rush", chosen.rush, latency_ms=answers.shares(), more=more))
-        before = _used(servers)
+        before = _used(stall.servers)
         answers = await rush.full_speed(plenty, callers, chosen.reservations)
-        used = _used(servers)
+        used = _used(stall.servers)
     report.problems += answers.problems(chosen.reservations)
     held = answers.words["held"]
     more = {**answers.words, "per_second": round(held / max(answers.seconds, 1e-9))}
