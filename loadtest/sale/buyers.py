@@ -20,6 +20,9 @@ LATE_SECONDS: Final = 1.5
 AGAIN: Final = 0.5
 WAIT_SECONDS: Final = 10.0
 MOST_TRIES: Final = 60
+CLOSED: Final = "closed"
+NO_ANSWER: Final = "unavailable to the end"
+"""What is noted beside the words of refusals."""
 TRANSIENT: Final = frozenset(("unavailable", "rate_limited", "room_busy"))
 
 
@@ -132,10 +135,10 @@ class Buyer:
                     self.told.refused.append(refused.code)
                     return None
             except Closed as closed:
-                self.told.refused.append(f"closed {closed.code}")
+                self.told.refused.append(f"{CLOSED} {closed.code}")
                 return None
             await asyncio.sleep(AGAIN * random.random())
-        self.told.refused.append("unavailable to the end")
+        self.told.refused.append(NO_ANSWER)
         return None
 
     def _take(self, item: Item) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from loadtest.sale.buyers import Told
+from loadtest.sale.buyers import CLOSED, NO_ANSWER, Told
 from loadtest.sale.stall import Stall
 
 SOLD: Final = frozenset(("placed", "paid"))
@@ -33,6 +33,7 @@ async def problems(stall: Stall, people: Sequence[Told]) -> list[str]:
     found = _sold(counted, rows)
     found += _once(rows, people)
     found += _told(rows, people)
+    found += _unserved(people)
     [[jumped]] = await stall.query(JUMPED, variant)
     if jumped:
         found.append(f"{jumped} reservations went before somebody who waited already")
@@ -62,6 +63,16 @@ def _once(rows: Sequence[Any], people: Sequence[Told]) -> list[str]:
     if more := sum(1 for count in owners.values() if count > 1):
         found.append(f"{more} people have more than the one that each may have")
     return found
+
+
+def _unserved(people: Sequence[Told]) -> list[str]:
+    """Name those who never got an answer, however often they asked."""
+    words = Counter(word for told in people for word in told.refused)
+    return [
+        f"{count} times: {word}"
+        for word, count in words.items()
+        if word == NO_ANSWER or word.startswith(CLOSED)
+    ]
 
 
 def _told(rows: Sequence[Any], people: Sequence[Told]) -> list[str]:

@@ -85,7 +85,9 @@ async def _sell_out(stall: Stall, chosen: argparse.Namespace, report: Report) ->
     finally:
         for task in (watching, *buying):
             task.cancel()
-        await asyncio.gather(watching, *buying, return_exceptions=True)
+        ended = await asyncio.gather(watching, *buying, return_exceptions=True)
+        failed = {repr(each) for each in ended if isinstance(each, Exception)}
+        report.problems += [f"a buyer or the watch failed: {each}" for each in sorted(failed)]
         await asyncio.gather(*(buyer.leave() for buyer in buyers))
         await shop.close()
     people = [buyer.told for buyer in buyers]
@@ -129,8 +131,8 @@ async def _sold(stall: Stall, pieces: int, until: float) -> bool:
 def _kill_redis(servers: Servers) -> None:
     """Kill the server that this run started; its supervisor starts it again."""
     [supervisor] = servers.processes["supervisor"]
-    for pid in of_role(supervisor, "valkey").values():
-        os.kill(pid, signal.SIGKILL)
+    [pid] = of_role(supervisor, "valkey").values()
+    os.kill(pid, signal.SIGKILL)
 
 
 async def _secret(stall: Stall) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import loadtest.__main__
 from loadtest.report import write
 from loadtest.sale import verdict
-from loadtest.sale.buyers import Told
+from loadtest.sale.buyers import CLOSED, NO_ANSWER, Told
 
 
 async def test_a_small_sale_sells_what_there_is_and_nothing_twice(tmp_path: Path) -> None:
@@ -53,3 +53,9 @@ def test_somebody_who_was_told_something_else_is_found_out() -> None:
     assert verdict._told([row("m1", "paid")], [paid]) == []
     assert verdict._told([row("m1", "refund_due")], [paid]) != []
     assert verdict._told([], [paid]) != []
+
+
+def test_somebody_who_never_got_an_answer_is_found_out() -> None:
+    assert verdict._unserved([Told(refused=["sold_out", "limit_reached"])]) == []
+    assert verdict._unserved([Told(refused=["sold_out", NO_ANSWER])]) != []
+    assert verdict._unserved([Told(refused=[f"{CLOSED} 4505"])]) != []
